@@ -1,0 +1,27 @@
+//! The journal: every commit, in order, in append-only segments that all tables share.
+
+mod frame;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+mod replay;
+mod salvage;
+mod segment;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use frame::{FrameBuilder, Item};
+pub(crate) use replay::{ReplayFrom, ReplayedFrame, replay, walk};
+pub(crate) use salvage::{Break, Segment, salvage};
+pub(crate) use segment::SegmentEnd;
+pub(crate) use sync::Syncer;
+pub use sync::Ticket;
+pub(crate) use writer::Writer;
+
+/// The name of a segment's file.
+pub(crate) fn segment_path(directory: &Path, number: u64) -> PathBuf {
+    directory.join(format!("{number:012}.journal"))
+}

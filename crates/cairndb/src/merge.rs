@@ -1,0 +1,168 @@
+//! Merging into stones: how memtables become stones, and stones become larger ones.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::env::Lane;
+use crate::error::{Code, Error, Result};
+use crate::inner::Inner;
+use crate::manifest::StoneEntry;
+use crate::plan::plan_merge;
+use crate::runs::{Bounds, Merged, Run};
+use crate::stone::{Stone, StoneWriter};
+use crate::sync::AtomicBool;
+use crate::table::{Layer, Table};
+
+/// After a failure, a full disk say, the next try waits this long.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Writes the newest record of each key of `runs`, newest run first, into a new stone. At the `bottom` of a stack
+/// tombstones have nothing left to hide and are left out. `None` if no record remains.
+pub(crate) fn write_stone(
+    inner: &Inner,
+    table: u32,
+    runs: Vec<Run>,
+    bottom: bool,
+    stop: &AtomicBool,
+) -> Result<Option<(Layer, StoneEntry)>> {
+    let number = inner.next_stone.fetch_add(1, Ordering::AcqRel);
+    let path = stone_path(&inner.directory, number);
+    let mut writer = StoneWriter::create(&*inner.env, &path, table, inner.env.now())?;
+    let written = merge_into(&mut writer, Merged::new(runs, false), bottom, stop).and_then(|records| match records {
+        0 => Ok(None),
+        _ => writer.finish().map(Some),
+    });
+    match written {
+        Ok(Some(info)) => {
+            let stone = Stone::new(Arc::clone(&inner.env), path, table, info.clone(), inner.access.clone());
+            Ok(Some((Layer::new(number, inner.adopt(number, stone)), StoneEntry { number, info })))
+        }
+        unfinished => {
+            // No manifest names the file, so the next open removes it if this does not succeed.
+            let _left_for_the_next_open = inner.env.remove(&path);
+            unfinished.map(|_| None)
+        }
+    }
+}
+
+fn merge_into(writer: &mut StoneWriter, mut merged: Merged, bottom: bool, stop: &AtomicBool) -> Result<u64> {
+    let mut records = 0;
+    while let Some(row) = merged.next()? {
+        if bottom && row.meta().tombstone {
+            continue;
+        }
+        writer.add(row.entry())?;
+        records += 1;
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::new(Code::Closed, "the database was closed during a merge"));
+        }
+    }
+    Ok(records)
+}
+
+impl Inner {
+    pub(crate) fn schedule_merge(self: &Arc<Self>) {
+        self.schedule_merge_after(Duration::ZERO);
+    }
+
+    fn schedule_merge_after(self: &Arc<Self>, delay: Duration) {
+        self.schedule(
+            |jobs| &jobs.merge,
+            Lane::Merge,
+            delay,
+            |inner| {
+                let outcome = inner.merge_all(plan_merge);
+                // Else what failed would be told until the next flush, which may never come. Damage stays what it is.
+                if outcome.as_ref().is_err_and(|error| matches!(error.code(), Code::Full | Code::Io)) {
+                    inner.schedule_merge_after(RETRY);
+                }
+                inner.note_background(Lane::Merge, outcome);
+            },
+        );
+    }
+
+    /// Merges until `plan`, asked with the sizes of each table's stones, newest first, has no wish left.
+    pub(crate) fn merge_all(self: &Arc<Self>, plan: fn(&[u64]) -> Option<std::ops::Range<usize>>) -> Result<()> {
+        let _merging = self.merging.lock();
+        self.check_held()?;
+        for table in self.tables() {
+            while !table.dropped.load(Ordering::Acquire) {
+                let stones = table.levels.load().stones.clone();
+                let sizes: Vec<u64> = stones.iter().map(|layer| layer.stone.info().size).collect();
+                let Some(range) = plan(&sizes) else { break };
+                let bottom = range.end == stones.len();
+                let run = stones.get(range).unwrap_or_default();
+                self.merge(&table, run, bottom)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Rewrites the tables whose only stone still holds tombstones, which have nothing left to hide.
+    pub(crate) fn rewrite_tombstones(self: &Arc<Self>) -> Result<()> {
+        let _merging = self.merging.lock();
+        self.check_held()?;
+        for table in self.tables() {
+            let stones = table.levels.load().stones.clone();
+            if let [only] = stones.as_slice()
+                && only.stone.info().tombstones > 0
+            {
+                self.merge(&table, &stones, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts one stone in the place of a run of them.
+    fn merge(self: &Arc<Self>, table: &Arc<Table>, layers: &[Layer], bottom: bool) -> Result<()> {
+        let runs = layers.iter().map(|layer| Run::stone(&layer.stone, Bounds::all(), false)).collect::<Result<_>>()?;
+        let merged = write_stone(self, table.id, runs, bottom, &self.stop_merging)?;
+        let numbers: Vec<u64> = layers.iter().map(|layer| layer.number).collect();
+        if let Some((_, entry)) = &merged {
+            self.counters.merged(entry.info.size);
+        }
+        let published = self.publish(
+            |manifest| {
+                if let Some(entry) = manifest.tables.iter_mut().find(|entry| entry.id == table.id) {
+                    let new = merged.as_ref().map(|(_, entry)| entry.clone());
+                    replace_run(&mut entry.stones, |stone| numbers.contains(&stone.number), new);
+                }
+            },
+            || {
+                table.restack(|levels| {
+                    let new = merged.as_ref().map(|(layer, _)| layer.clone());
+                    replace_run(&mut levels.stones, |layer| numbers.contains(&layer.number), new);
+                });
+            },
+        );
+        if published.is_err() {
+            self.discard(merged.iter().map(|(_, entry)| entry.number));
+        }
+        published
+    }
+
+    /// Removes new stones whose manifest could not be put in place. Otherwise each further try would take the room of
+    /// one more from a disk that is full.
+    pub(crate) fn discard(&self, stones: impl Iterator<Item = u64>) {
+        for number in stones {
+            // If a manifest names it all the same, the next open goes back to the generation before.
+            let _left_for_the_next_open = self.env.remove(&stone_path(&self.directory, number));
+        }
+    }
+}
+
+/// Replaces the items that `is_old` names, which stand together, by `new`.
+fn replace_run<T>(items: &mut Vec<T>, is_old: impl Fn(&T) -> bool, new: Option<T>) {
+    let place = items.iter().position(&is_old);
+    items.retain(|item| !is_old(item));
+    if let (Some(place), Some(new)) = (place, new) {
+        items.insert(place, new);
+    }
+}
+
+/// The name of a stone's file.
+pub(crate) fn stone_path(directory: &Path, number: u64) -> PathBuf {
+    directory.join(format!("{number:012}.stone"))
+}

@@ -1,0 +1,55 @@
+//! How a database is opened.
+
+use std::time::Duration;
+
+use crate::error::{Code, Error, Result};
+
+/// Settings of an open database. The defaults suit almost everybody.
+///
+/// ```
+/// # use cairndb::Options;
+/// # use std::time::Duration;
+/// let careful = Options { reclaim_delay: Duration::from_secs(900), ..Options::default() };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What was acknowledged at level `Os` is on the disk no later than this. Default 1 s.
+    pub sync_interval: Duration,
+    /// What was acknowledged at level `Eventual` is handed to the operating system no later than this. Default 100 ms.
+    pub flush_interval: Duration,
+    /// Files that were replaced stay this long, since a disk may acknowledge a sync that it has not done. Default 10 s.
+    pub reclaim_delay: Duration,
+    /// How many generations of the database are kept, the present one included, however old. Default 1.
+    pub keep_generations: u32,
+    /// Memory for recent writes before they go to stones, in bytes; at least 64 KiB. Default 64 MiB.
+    pub memtable_bytes: usize,
+    /// Whether stones are mapped into memory. Without it they are read through a bounded cache, which is slower and
+    /// does without mappings, as network file systems want it. Default true.
+    pub mmap: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            sync_interval: Duration::from_secs(1),
+            flush_interval: Duration::from_millis(100),
+            reclaim_delay: Duration::from_secs(10),
+            keep_generations: 1,
+            memtable_bytes: 64 << 20,
+            mmap: true,
+        }
+    }
+}
+
+impl Options {
+    pub(crate) fn validate(&self) -> Result<()> {
+        let refuse = |what: &str| Err(Error::new(Code::InvalidOptions, what));
+        if self.keep_generations == 0 {
+            return refuse("keep_generations is 0, but the present generation is always kept; use 1 or more");
+        }
+        if self.memtable_bytes < 64 << 10 {
+            return refuse("memtable_bytes is below 64 KiB; use more");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,365 @@
+//! Reading: points, snapshots and scans.
+
+use std::fmt;
+use std::ops::{Bound, Deref};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::batch::{check_key, check_table};
+use crate::error::{Error, Result};
+use crate::inner::{Inner, Shared};
+use crate::record::{DictionaryUse, Kind, Meta};
+use crate::runs::{Bounds, Merged, Row, Run};
+use crate::slice::{Key, Slice};
+use crate::stone::StoneRecord;
+use crate::table::{Found, Levels};
+
+/// A record as a reader gets it.
+#[derive(Debug)]
+pub struct Record {
+    /// The bytes of the value.
+    pub value: Bytes,
+    /// What they are.
+    pub kind: Kind,
+    /// 1 for the first write of the key, then one more for each.
+    pub version: u64,
+    /// When it was written, in milliseconds since the epoch.
+    pub timestamp: u64,
+    /// When it expires, in milliseconds since the epoch.
+    pub expiration: Option<f64>,
+    /// The name of the dictionary that it was written with.
+    pub dictionary: Option<String>,
+}
+
+/// The bytes of a key or a value, where they lie: in memory, in a mapped file, or in a copy.
+pub struct Bytes(Place);
+
+enum Place {
+    Held(Slice),
+    HeldKey(Key),
+    Stored(StoneRecord),
+    StoredKey(StoneRecord),
+    Owned(Vec<u8>),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Place::Held(slice) => slice,
+            Place::HeldKey(key) => key,
+            Place::Stored(record) => record.value(),
+            Place::StoredKey(record) => record.key(),
+            Place::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.escape_ascii())
+    }
+}
+
+impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Bytes {
+    fn eq(&self, other: &T) -> bool {
+        **self == *other.as_ref()
+    }
+}
+
+impl Inner {
+    /// The live record under `key`, as the last commit left it.
+    pub(crate) fn get(&self, table: &str, key: &[u8]) -> Result<Option<Record>> {
+        match self.find(table, key)? {
+            Some(found) => self.record(found).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn contains(&self, table: &str, key: &[u8]) -> Result<bool> {
+        Ok(self.find(table, key)?.is_some())
+    }
+
+    fn find(&self, table: &str, key: &[u8]) -> Result<Option<Found>> {
+        self.check_open()?;
+        check_table(table)?;
+        check_key(key)?;
+        let Some(table) = self.table(table)? else { return Ok(None) };
+        let visible = self.visible.load(Ordering::Acquire);
+        let (found, asked) = table.levels.load().recent(key, visible)?;
+        self.counters.read(asked);
+        Ok(found.filter(|found| self.is_live(found.meta())))
+    }
+
+    /// Asks for the time only where it matters.
+    fn is_live(&self, meta: &Meta) -> bool {
+        !meta.tombstone && (meta.expiration.is_none() || !meta.is_expired(self.env.now()))
+    }
+
+    fn record(&self, found: Found) -> Result<Record> {
+        let meta = *found.meta();
+        let place = match found {
+            Found::Held(held) => Place::Held(held.value),
+            Found::Stored(record) => Place::Stored(record),
+        };
+        self.finish(meta, Bytes(place))
+    }
+
+    /// Turns what is stored into what was written.
+    fn finish(&self, meta: Meta, stored: Bytes) -> Result<Record> {
+        let (value, dictionary) = match meta.dictionary {
+            None => (stored, None),
+            Some(used) => self.lengthen(used, stored)?,
+        };
+        Ok(Record {
+            value,
+            kind: meta.kind,
+            version: meta.version,
+            timestamp: meta.time,
+            expiration: meta.expiration,
+            dictionary,
+        })
+    }
+
+    fn lengthen(&self, used: DictionaryUse, stored: Bytes) -> Result<(Bytes, Option<String>)> {
+        let unreadable = |what: &str| {
+            Error::corrupt(
+                &self.directory,
+                0,
+                format!("a record was written with dictionary revision {} {what}", used.revision),
+            )
+        };
+        let dictionary = self.dictionary(used.revision).ok_or_else(|| unreadable("that the database does not have"))?;
+        let name = Some(dictionary.name.clone());
+        if !used.mapped {
+            return Ok((stored, name));
+        }
+        let text = std::str::from_utf8(&stored).ok();
+        let long = text.and_then(|text| dictionary.inflate(text)).ok_or_else(|| unreadable("and is not JSON"))?;
+        Ok((Bytes(Place::Owned(long.into_owned().into_bytes())), name))
+    }
+
+    /// Records that are there and have not expired.
+    pub(crate) fn len(&self, name: &str) -> Result<u64> {
+        let Some(table) = self.table(name)? else { return Ok(0) };
+        Ok(table.live().records.saturating_sub(self.count_expired(&table)?))
+    }
+}
+
+/// Keeps old versions in the memtables while it lives.
+struct Pin(Arc<Shared>);
+
+impl Pin {
+    fn new(inner: &Arc<Shared>) -> Self {
+        inner.snapshots.fetch_add(1, Ordering::SeqCst);
+        Pin(Arc::clone(inner))
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.0.snapshots.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// One table as it was at one moment; later writes do not disturb it.
+///
+/// ```
+/// # use cairndb::{Database, Durability, Kind, Op, Options};
+/// # let directory = tempfile::tempdir().unwrap();
+/// let db = Database::open(directory.path(), Options::default())?;
+/// db.commit(&[Op::put("t", b"a", Kind::BYTES, b"1")], Durability::Os)?;
+/// let before = db.snapshot("t")?;
+/// db.commit(&[Op::put("t", b"a", Kind::BYTES, b"2")], Durability::Os)?;
+/// assert_eq!(before.get(b"a")?.unwrap().value, b"1");
+/// # Ok::<(), cairndb::Error>(())
+/// ```
+pub struct Snapshot {
+    pin: Pin,
+    levels: Option<Arc<Levels>>,
+    sequence: u64,
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("sequence", &self.sequence).finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    pub(crate) fn new(inner: &Arc<Shared>, table: &str) -> Result<Self> {
+        inner.check_open()?;
+        check_table(table)?;
+        let pin = Pin::new(inner);
+        let Some(table) = inner.table(table)? else { return Ok(Snapshot { pin, levels: None, sequence: 0 }) };
+        loop {
+            let sequence = inner.visible.load(Ordering::SeqCst);
+            let levels = table.levels.load_full();
+            // A flush may have put later commits into the stones, where a key has its newest version only.
+            if levels.settled_sequence <= sequence {
+                return Ok(Snapshot { pin, levels: Some(levels), sequence });
+            }
+        }
+    }
+
+    /// The record under `key`.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Record>> {
+        check_key(key)?;
+        let Some(levels) = &self.levels else { return Ok(None) };
+        let (found, asked) = levels.find(key, self.sequence)?;
+        self.pin.0.counters.read(asked);
+        match found.filter(|found| self.pin.0.is_live(found.meta())) {
+            Some(found) => self.pin.0.record(found).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The records in a range, in the order of their keys.
+    pub fn scan(self, range: &Range<'_>) -> Result<Scan> {
+        let mut runs = Vec::new();
+        let bounds = range.bounds();
+        if let Some(levels) = &self.levels {
+            for memtable in std::iter::once(&levels.active).chain(&levels.frozen) {
+                runs.push(Run::memtable_towards(memtable, bounds.clone(), self.sequence, range.reverse));
+            }
+            for layer in &levels.stones {
+                runs.push(Run::stone(&layer.stone, bounds.clone(), range.reverse)?);
+            }
+        }
+        let left = range.limit.unwrap_or(usize::MAX);
+        Ok(Scan { snapshot: self, merged: Merged::new(runs, range.reverse), left })
+    }
+}
+
+/// Which records a scan gives, and in which order.
+///
+/// ```
+/// # use cairndb::Range;
+/// let newest_ten = Range::prefix(b"2026-").reverse().limit(10);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Range<'a> {
+    low: Bound<&'a [u8]>,
+    high: Bound<&'a [u8]>,
+    prefix: &'a [u8],
+    reverse: bool,
+    limit: Option<usize>,
+}
+
+impl<'a> Range<'a> {
+    /// All records.
+    #[must_use]
+    pub fn all() -> Self {
+        Range::between(Bound::Unbounded, Bound::Unbounded)
+    }
+
+    /// The records whose keys lie between two bounds.
+    #[must_use]
+    pub fn between(low: Bound<&'a [u8]>, high: Bound<&'a [u8]>) -> Self {
+        Range { low, high, prefix: &[], reverse: false, limit: None }
+    }
+
+    /// The records whose keys begin with `prefix`.
+    #[must_use]
+    pub fn prefix(prefix: &'a [u8]) -> Self {
+        Range::all().with_prefix(prefix)
+    }
+
+    /// Of these, the records whose keys begin with `prefix`.
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: &'a [u8]) -> Self {
+        self.prefix = prefix;
+        self
+    }
+
+    /// From the last key to the first.
+    #[must_use]
+    pub fn reverse(mut self) -> Self {
+        self.reverse = true;
+        self
+    }
+
+    /// At most this many records.
+    #[must_use]
+    pub fn limit(mut self, records: usize) -> Self {
+        self.limit = Some(records);
+        self
+    }
+
+    fn bounds(&self) -> Bounds {
+        let mut low = self.low.map(<[u8]>::to_vec);
+        let mut high = self.high.map(<[u8]>::to_vec);
+        if !self.prefix.is_empty() {
+            let from_low =
+                !matches!(&low, Bound::Included(key) | Bound::Excluded(key) if key.as_slice() >= self.prefix);
+            if from_low {
+                low = Bound::Included(self.prefix.to_vec());
+            }
+            if let Some(end) = successor(self.prefix)
+                && !matches!(&high, Bound::Included(key) | Bound::Excluded(key) if *key < end)
+            {
+                high = Bound::Excluded(end);
+            }
+        }
+        Bounds { low, high }
+    }
+}
+
+/// The first key behind all that begin with `prefix`; `None` if there is none, since the prefix is all 0xff.
+fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < 0xff {
+            end.push(last + 1);
+            return Some(end);
+        }
+    }
+    None
+}
+
+/// An iterator over the records of a range, as they were when the scan began.
+pub struct Scan {
+    snapshot: Snapshot,
+    merged: Merged,
+    left: usize,
+}
+
+impl fmt::Debug for Scan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scan").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+impl Scan {
+    fn step(&mut self) -> Result<Option<(Bytes, Record)>> {
+        let inner = &self.snapshot.pin.0;
+        while self.left > 0 {
+            let Some(row) = self.merged.next()? else { break };
+            if inner.is_live(row.meta()) {
+                self.left -= 1;
+                let meta = *row.meta();
+                let (key, value) = match row {
+                    Row::Held(key, held) => (Place::HeldKey(key), Place::Held(held.value)),
+                    Row::Stored(record) => (Place::StoredKey(record.clone()), Place::Stored(record)),
+                };
+                return Ok(Some((Bytes(key), inner.finish(meta, Bytes(value))?)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Scan {
+    type Item = Result<(Bytes, Record)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step().transpose()
+    }
+}

@@ -1,0 +1,233 @@
+//! Sorted runs and their merging: what scans, flushes and merges are made of.
+
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::memtable::{Held, Memtable};
+use crate::record::{Entry, Meta};
+use crate::slice::Key;
+use crate::stone::{Seek, Stone, StoneCursor, StoneRecord};
+
+/// Records taken from a memtable at a time, in the first page and later ones.
+const FIRST_PAGE: usize = 16;
+const PAGE: usize = 512;
+
+/// The keys between two bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) low: Bound<Vec<u8>>,
+    pub(crate) high: Bound<Vec<u8>>,
+}
+
+impl Bounds {
+    pub(crate) fn all() -> Self {
+        Bounds { low: Bound::Unbounded, high: Bound::Unbounded }
+    }
+
+    pub(crate) fn as_ref(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
+        (self.low.as_ref().map(Vec::as_slice), self.high.as_ref().map(Vec::as_slice))
+    }
+
+    /// Where a walk in this direction begins.
+    fn start(&self, reverse: bool) -> Seek<'_> {
+        match (reverse, if reverse { self.high.as_ref() } else { self.low.as_ref() }) {
+            (false, Bound::Unbounded) => Seek::Start,
+            (true, Bound::Unbounded) => Seek::End,
+            (false, Bound::Included(key)) | (true, Bound::Excluded(key)) => Seek::Before(key),
+            (false, Bound::Excluded(key)) | (true, Bound::Included(key)) => Seek::After(key),
+        }
+    }
+
+    /// Whether `key` lies beyond the end of a walk in this direction.
+    fn is_past(&self, key: &[u8], reverse: bool) -> bool {
+        match if reverse { self.low.as_ref() } else { self.high.as_ref() } {
+            Bound::Unbounded => false,
+            Bound::Included(end) => {
+                if reverse {
+                    key < end.as_slice()
+                } else {
+                    key > end.as_slice()
+                }
+            }
+            Bound::Excluded(end) => {
+                if reverse {
+                    key <= end.as_slice()
+                } else {
+                    key >= end.as_slice()
+                }
+            }
+        }
+    }
+}
+
+/// A record of a run, with its key.
+pub(crate) enum Row {
+    Held(Key, Held),
+    Stored(StoneRecord),
+}
+
+impl Row {
+    pub(crate) fn key(&self) -> &[u8] {
+        match self {
+            Row::Held(key, _) => key,
+            Row::Stored(record) => record.key(),
+        }
+    }
+
+    pub(crate) fn meta(&self) -> &Meta {
+        match self {
+            Row::Held(_, held) => &held.meta,
+            Row::Stored(record) => record.meta(),
+        }
+    }
+
+    pub(crate) fn entry(&self) -> Entry<'_> {
+        match self {
+            Row::Held(key, held) => Entry { key, meta: held.meta, value: &held.value },
+            Row::Stored(record) => record.entry(),
+        }
+    }
+}
+
+/// A walk over one memtable or stone, standing at its next record.
+pub(crate) struct Run {
+    source: Source,
+    current: Option<Row>,
+}
+
+enum Source {
+    Memtable(MemtableWalk),
+    Stone(StoneWalk),
+}
+
+struct MemtableWalk {
+    memtable: Arc<Memtable>,
+    /// What is still to be walked; its near end moves with each page.
+    bounds: Bounds,
+    reverse: bool,
+    sequence: u64,
+    page: VecDeque<(Key, Held)>,
+    next_page: usize,
+}
+
+struct StoneWalk {
+    cursor: StoneCursor,
+    bounds: Bounds,
+    reverse: bool,
+}
+
+impl Run {
+    /// The records of a memtable as a reader at `sequence` sees them, tombstones too, in key order.
+    pub(crate) fn memtable(memtable: &Arc<Memtable>, bounds: Bounds, sequence: u64) -> Self {
+        Run::memtable_towards(memtable, bounds, sequence, false)
+    }
+
+    /// As [`Run::memtable`], in key order or against it.
+    pub(crate) fn memtable_towards(memtable: &Arc<Memtable>, bounds: Bounds, sequence: u64, reverse: bool) -> Self {
+        let mut walk = MemtableWalk {
+            memtable: Arc::clone(memtable),
+            bounds,
+            reverse,
+            sequence,
+            page: VecDeque::new(),
+            next_page: FIRST_PAGE,
+        };
+        let current = walk.next();
+        Run { source: Source::Memtable(walk), current }
+    }
+
+    /// The records of a stone, tombstones too, in key order or against it.
+    pub(crate) fn stone(stone: &Arc<Stone>, bounds: Bounds, reverse: bool) -> Result<Self> {
+        let cursor = stone.cursor_at(bounds.start(reverse))?;
+        let mut walk = StoneWalk { cursor, bounds, reverse };
+        let current = walk.next()?;
+        Ok(Run { source: Source::Stone(walk), current })
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        self.current.as_ref().map(Row::key)
+    }
+
+    /// Takes the record that the run stands at and goes on to the next.
+    fn take(&mut self) -> Result<Option<Row>> {
+        let next = match &mut self.source {
+            Source::Memtable(walk) => walk.next(),
+            Source::Stone(walk) => walk.next()?,
+        };
+        Ok(std::mem::replace(&mut self.current, next))
+    }
+}
+
+impl MemtableWalk {
+    fn next(&mut self) -> Option<Row> {
+        if self.page.is_empty() {
+            self.load();
+        }
+        let (key, held) = self.page.pop_front()?;
+        Some(Row::Held(key, held))
+    }
+
+    /// Short scans are common, so the first page is short too.
+    fn load(&mut self) {
+        if self.next_page == 0 {
+            return;
+        }
+        self.page = self.memtable.page(self.bounds.as_ref(), self.reverse, self.sequence, self.next_page).into();
+        self.next_page = if self.page.len() < self.next_page { 0 } else { PAGE };
+        if let Some((last, _)) = self.page.back() {
+            let reached = Bound::Excluded(last.to_vec());
+            if self.reverse { self.bounds.high = reached } else { self.bounds.low = reached }
+        }
+    }
+}
+
+impl StoneWalk {
+    fn next(&mut self) -> Result<Option<Row>> {
+        let record = if self.reverse { self.cursor.prev()? } else { self.cursor.next()? };
+        Ok(record.filter(|record| !self.bounds.is_past(record.key(), self.reverse)).map(Row::Stored))
+    }
+}
+
+/// Several runs as one: of each key the record of the first run that has it.
+pub(crate) struct Merged {
+    /// Newest first.
+    runs: Vec<Run>,
+    reverse: bool,
+    /// The runs that stand at the next key, reused from call to call.
+    at_next: Vec<usize>,
+}
+
+impl Merged {
+    /// Merges `runs`, newest first, which all go in the same direction.
+    pub(crate) fn new(runs: Vec<Run>, reverse: bool) -> Self {
+        Merged { runs, reverse, at_next: Vec::new() }
+    }
+
+    /// The next key's newest record.
+    pub(crate) fn next(&mut self) -> Result<Option<Row>> {
+        self.at_next.clear();
+        for (index, run) in self.runs.iter().enumerate() {
+            let Some(key) = run.key() else { continue };
+            let first = self.at_next.first().and_then(|&first| self.runs.get(first)).and_then(Run::key);
+            let order =
+                first.map_or(Ordering::Less, |first| if self.reverse { first.cmp(key) } else { key.cmp(first) });
+            if order.is_lt() {
+                self.at_next.clear();
+            }
+            if order.is_le() {
+                self.at_next.push(index);
+            }
+        }
+        let mut newest = None;
+        for &index in &self.at_next {
+            if let Some(run) = self.runs.get_mut(index) {
+                let row = run.take()?;
+                newest = newest.or(row);
+            }
+        }
+        Ok(newest)
+    }
+}

@@ -1,0 +1,131 @@
+//! A cursor: a gap between two records, in front of the first one or after the last, that moves either way.
+
+use std::sync::Arc;
+
+use super::blocks;
+use super::reader::Stone;
+use super::record::{StoneRecord, Window};
+use crate::error::Result;
+
+/// A gap in the order of keys.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Seek<'a> {
+    /// In front of all records.
+    Start,
+    /// In front of this key, whether it is there or not.
+    Before(&'a [u8]),
+    /// Right after this key, whether it is there or not.
+    After(&'a [u8]),
+    /// After all records.
+    End,
+}
+
+impl Seek<'_> {
+    /// Whether a key is in front of the gap.
+    fn is_after(&self, key: &[u8]) -> bool {
+        match self {
+            Seek::Start => false,
+            Seek::Before(bound) => key < *bound,
+            Seek::After(bound) => key <= *bound,
+            Seek::End => true,
+        }
+    }
+}
+
+/// Reads records in order, lazily, each one checked. After an error the gap is where it was, so that a read which
+/// failed for a passing reason can be tried again.
+pub(crate) struct StoneCursor {
+    stone: Arc<Stone>,
+    /// Nothing is loaded until a record is wanted.
+    block: Option<Block>,
+}
+
+/// The block in which the gap is, at one of its ends perhaps.
+struct Block {
+    number: u64,
+    window: Window,
+    /// Offset of the record after the gap, or the end of the window.
+    gap: u64,
+    /// Offsets of the block's records in front of the gap: records can be walked forward only.
+    passed: Vec<u64>,
+}
+
+impl StoneCursor {
+    pub(super) fn new(stone: Arc<Stone>) -> StoneCursor {
+        StoneCursor { stone, block: None }
+    }
+
+    /// Moves the gap.
+    pub(crate) fn seek(&mut self, place: Seek<'_>) -> Result<()> {
+        let blocks = self.stone.footer()?.block_count;
+        if blocks == 0 || matches!(place, Seek::Start) {
+            self.block = None;
+            return Ok(());
+        }
+        let after = match place {
+            Seek::End => blocks,
+            _ => blocks::partition_point(0, blocks, |block| {
+                let (start, window) = blocks::window(&self.stone, block)?;
+                Ok(place.is_after(window.record(&self.stone, start)?.key()))
+            })?,
+        };
+        self.block = Some(self.enter(after.saturating_sub(1), place)?);
+        Ok(())
+    }
+
+    /// The record after the gap, which moves behind it; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<StoneRecord>> {
+        let next = match &self.block {
+            None => Some(0),
+            Some(block) => (block.gap == block.window.end()).then_some(block.number + 1),
+        };
+        if let Some(number) = next {
+            if number >= self.stone.footer()?.block_count {
+                return Ok(None);
+            }
+            self.block = Some(self.enter(number, Seek::Start)?);
+        }
+        let Some(block) = &mut self.block else { return Ok(None) };
+        let record = block.window.record(&self.stone, block.gap)?;
+        block.pass(&record);
+        Ok(Some(record))
+    }
+
+    /// The record in front of the gap, which moves in front of it; `None` at the start.
+    pub(crate) fn prev(&mut self) -> Result<Option<StoneRecord>> {
+        let before = match &self.block {
+            Some(block) if block.passed.is_empty() => block.number.checked_sub(1),
+            _ => None,
+        };
+        if let Some(number) = before {
+            self.block = Some(self.enter(number, Seek::End)?);
+        }
+        let Some(block) = &mut self.block else { return Ok(None) };
+        let Some(at) = block.passed.last().copied() else { return Ok(None) };
+        let record = block.window.record(&self.stone, at)?;
+        block.passed.pop();
+        block.gap = at;
+        Ok(Some(record))
+    }
+
+    /// A block with the gap as near to the place as its records allow.
+    fn enter(&self, number: u64, place: Seek<'_>) -> Result<Block> {
+        let (gap, window) = blocks::window(&self.stone, number)?;
+        let mut block = Block { number, window, gap, passed: Vec::new() };
+        while !matches!(place, Seek::Start) && block.gap < block.window.end() {
+            let record = block.window.record(&self.stone, block.gap)?;
+            if !place.is_after(record.key()) {
+                break;
+            }
+            block.pass(&record);
+        }
+        Ok(block)
+    }
+}
+
+impl Block {
+    fn pass(&mut self, record: &StoneRecord) {
+        self.passed.push(self.gap);
+        self.gap = record.end();
+    }
+}

@@ -1,0 +1,207 @@
+//! Opening again: after a clean close, after a crash, after damage.
+
+mod common;
+
+use std::fs;
+
+use cairndb::{Code, Database, Durability, Kind, Op, Options};
+use common::Scratch;
+
+fn damage(scratch: &Scratch, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    let path = scratch.directory.path().join(name);
+    let mut bytes = fs::read(&path).unwrap();
+    change(&mut bytes);
+    fs::write(&path, bytes).unwrap();
+}
+
+fn open_error(scratch: &Scratch) -> cairndb::Error {
+    Database::open(scratch.directory.path(), Options::default()).unwrap_err()
+}
+
+#[test]
+fn everything_is_there_after_a_crash_without_closing() {
+    let mut scratch = Scratch::new();
+    for round in 0..5 {
+        for n in 0..50 {
+            scratch.put("t", &format!("{n}"), &format!("{round}"));
+        }
+        scratch.delete("t", "7");
+        if round == 2 {
+            scratch.db.checkpoint().unwrap();
+        }
+        scratch.abandon();
+        assert_eq!(scratch.db.len("t").unwrap(), 49);
+        assert_eq!(scratch.get("t", "8"), Some(round.to_string()));
+        assert_eq!(scratch.version("t", "8"), round + 1);
+        assert_eq!(scratch.get("t", "7"), None);
+    }
+}
+
+#[test]
+fn a_second_opener_is_told_who_holds_the_directory() {
+    let scratch = Scratch::new();
+    let error = open_error(&scratch);
+    assert_eq!(error.code(), Code::Locked);
+    assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+    scratch.db.close().unwrap();
+    Database::open(scratch.directory.path(), Options::default()).unwrap();
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_named_with_the_reason() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("file");
+    fs::write(&file, "x").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        let error = Database::open(&path, Options::default()).unwrap_err();
+        assert_eq!(error.code(), Code::Directory, "{error}");
+        assert!(error.to_string().contains("it is a file"), "{error}");
+    }
+    assert_eq!(fs::read(&file).unwrap(), b"x");
+}
+
+#[test]
+fn a_torn_last_write_is_cut_off_and_the_rest_stays() {
+    let mut scratch = Scratch::new();
+    scratch.put("t", "a", "first");
+    let whole = fs::metadata(scratch.directory.path().join("000000000001.journal")).unwrap().len();
+    scratch.put("t", "b", "second");
+    let copy = tempfile::tempdir().unwrap();
+    for name in scratch.files("") {
+        fs::copy(scratch.directory.path().join(&name), copy.path().join(&name)).unwrap();
+    }
+    let torn = fs::metadata(copy.path().join("000000000001.journal")).unwrap().len();
+    for len in (whole..torn).rev() {
+        let file = fs::File::options().write(true).open(copy.path().join("000000000001.journal")).unwrap();
+        file.set_len(len).unwrap();
+        let db = Database::open(copy.path(), Options::default()).unwrap();
+        assert_eq!(db.get("t", b"a").unwrap().unwrap().value, b"first");
+        assert!(db.get("t", b"b").unwrap().is_none());
+        drop(db);
+    }
+    scratch.reopen();
+}
+
+#[test]
+fn after_a_clean_close_every_flipped_bit_of_the_journal_is_damage_not_a_crash() {
+    let mut scratch = Scratch::new();
+    scratch.put("t", "a", "first");
+    scratch.put("t", "b", "second");
+    scratch.db.close().unwrap();
+    let name = "000000000001.journal";
+    let length = fs::metadata(scratch.directory.path().join(name)).unwrap().len() as usize;
+    for bit in 0..length * 8 {
+        damage(&scratch, name, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+        let error = open_error(&scratch);
+        assert!(matches!(error.code(), Code::Corrupt | Code::Format), "bit {bit}: {error}");
+        assert!(error.path().is_some());
+        damage(&scratch, name, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+    }
+    for len in 0..length {
+        let whole = fs::read(scratch.directory.path().join(name)).unwrap();
+        damage(&scratch, name, |bytes| bytes.truncate(len));
+        assert_eq!(open_error(&scratch).code(), Code::Corrupt, "cut at {len}");
+        damage(&scratch, name, |bytes| *bytes = whole);
+    }
+    fs::remove_file(scratch.directory.path().join(name)).unwrap();
+    assert_eq!(open_error(&scratch).code(), Code::Corrupt);
+    let elsewhere = tempfile::tempdir().unwrap();
+    scratch.db = Database::open(elsewhere.path(), Options::default()).unwrap();
+}
+
+#[test]
+fn damage_before_the_last_sync_is_noticed_without_a_clean_close() {
+    let scratch = Scratch::new();
+    for key in [b"a", b"b", b"c"] {
+        scratch.db.commit(&[Op::put("t", key, Kind::BYTES, b"v")], Durability::Full).unwrap();
+    }
+    let copy = tempfile::tempdir().unwrap();
+    for name in scratch.files("") {
+        fs::copy(scratch.directory.path().join(&name), copy.path().join(&name)).unwrap();
+    }
+    let path = copy.path().join("000000000001.journal");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[90] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let error = Database::open(copy.path(), Options::default()).unwrap_err();
+    assert_eq!((error.code(), error.offset()), (Code::Corrupt, Some(80)), "{error}");
+}
+
+#[test]
+fn the_generation_before_serves_when_the_newest_is_lost() {
+    for ending in [".manifest", ".stone"] {
+        let mut scratch = Scratch::new();
+        scratch.put("t", "a", "first");
+        scratch.db.checkpoint().unwrap();
+        scratch.put("t", "b", "second");
+        scratch.db.checkpoint().unwrap();
+        scratch.put("t", "c", "third");
+        scratch.db.close().unwrap();
+        let newest = scratch.files(ending).pop().unwrap();
+        damage(&scratch, &newest, Vec::clear);
+        scratch.db = Database::open(scratch.directory.path(), Options::default()).unwrap();
+        for (key, value) in [("a", "first"), ("b", "second"), ("c", "third")] {
+            assert_eq!(scratch.get("t", key).as_deref(), Some(value), "without the newest {ending}");
+        }
+        scratch.put("t", "d", "fourth");
+        scratch.db.checkpoint().unwrap();
+        scratch.reopen();
+        assert_eq!(scratch.db.len("t").unwrap(), 4);
+    }
+}
+
+#[test]
+fn files_of_somebody_else_are_left_alone() {
+    let mut scratch = Scratch::new();
+    let names = [".DS_Store", "notes.txt", "1.journal", "000000000001.journal.bak", "x.stone"];
+    for name in names {
+        fs::write(scratch.directory.path().join(name), "mine").unwrap();
+    }
+    scratch.put("t", "k", "v");
+    scratch.db.compact().unwrap();
+    scratch.reopen();
+    for name in names {
+        assert_eq!(fs::read(scratch.directory.path().join(name)).unwrap(), b"mine");
+    }
+}
+
+#[test]
+fn leftovers_of_a_crash_are_removed() {
+    let mut scratch = Scratch::new();
+    scratch.put("t", "k", "v");
+    scratch.db.close().unwrap();
+    let leftovers = ["000000000077.stone", "000000000009.journal", "000000000005.manifest.tmp"];
+    for name in leftovers {
+        fs::write(scratch.directory.path().join(name), "half").unwrap();
+    }
+    scratch.db = Database::open(scratch.directory.path(), Options::default()).unwrap();
+    for name in leftovers {
+        assert!(!scratch.directory.path().join(name).exists(), "{name}");
+    }
+    assert_eq!(scratch.get("t", "k").as_deref(), Some("v"));
+}
+
+#[test]
+fn database_files_without_a_manifest_are_not_taken_for_an_empty_database() {
+    let mut scratch = Scratch::new();
+    scratch.put("t", "k", "v");
+    scratch.db.close().unwrap();
+    for name in scratch.files(".manifest") {
+        fs::remove_file(scratch.directory.path().join(name)).unwrap();
+    }
+    assert_eq!(open_error(&scratch).code(), Code::Corrupt);
+    let elsewhere = tempfile::tempdir().unwrap();
+    scratch.db = Database::open(elsewhere.path(), Options::default()).unwrap();
+}
+
+#[test]
+fn a_large_journal_left_by_a_crash_is_replayed_and_then_moved_to_stones() {
+    let mut scratch = Scratch::with(Options { memtable_bytes: 64 << 10, ..Options::default() });
+    for n in 0..3000 {
+        scratch.put("t", &format!("{n:06}"), &"x".repeat(200));
+    }
+    scratch.abandon();
+    assert_eq!(scratch.db.len("t").unwrap(), 3000);
+    assert_eq!(scratch.db.scan("t", &cairndb::Range::all()).unwrap().count(), 3000);
+    assert!(!scratch.files(".stone").is_empty());
+}
