@@ -1,0 +1,76 @@
+//! The Node-API binding of CairnDB: conversion and scheduling, nothing else.
+//!
+//! What the facade may expect of it is written down in `ts/native.ts`. The engine stores; here JavaScript values become
+//! its arguments, its results become JavaScript values, and what would make the event loop wait goes to a thread:
+//!
+//! - [`registry`]: one engine for each directory, whoever in the process opens it;
+//! - [`queue`]: the writes of a handle in the order of its calls, some at once and some on a thread of its own;
+//! - [`settle`]: tells JavaScript what became of the writes that it did not wait for;
+//! - [`environment`]: what has to happen when a worker or the process ends.
+
+#![cfg_attr(test, allow(dead_code, reason = "a test build exports nothing, since only Node could call it"))]
+
+mod cursor;
+mod environment;
+mod failure;
+mod handle;
+mod jobs;
+mod options;
+mod promise;
+mod queue;
+mod registry;
+mod report;
+mod request;
+mod settle;
+mod sync;
+mod text;
+mod values;
+
+use std::path::PathBuf;
+
+use napi::bindgen_prelude::{Function, JsValue, Object};
+use napi::threadsafe_function::UnknownReturnValue;
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use crate::environment::Opening;
+use crate::options::OpenOptions;
+use crate::queue::Queue;
+use crate::registry::Lease;
+use crate::report::RawRepairReport;
+use crate::settle::{Settle, Settler};
+use crate::values::Raw;
+
+/// The version of the engine.
+#[napi(catch_unwind)]
+pub(crate) fn engine_version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// Opens a directory off the event loop. `settle` is called, later, once for each ticket that the handle gives out.
+#[napi(catch_unwind)]
+pub(crate) fn open<'env>(
+    env: &'env Env,
+    directory: String,
+    options: OpenOptions,
+    settle: Function<'env, Settle, UnknownReturnValue>,
+) -> Result<Object<'env>> {
+    let settler = Settler::new(env, &settle)?;
+    let opening = Opening::begin(env)?;
+    promise::spawned(
+        env,
+        "cairndb-open",
+        move || {
+            let lease = Lease::take(&PathBuf::from(directory), options.into_engine()?)?;
+            opening.complete(Queue::new(lease, settler))
+        },
+        |env, queue| Ok(Raw(handle::make(env, queue)?.raw())),
+    )
+}
+
+/// Writes all that can be proved good of one directory to another, off the event loop.
+#[napi(catch_unwind)]
+pub(crate) fn repair(env: &Env, source: String, target: String) -> Result<Object<'_>> {
+    let work = move || Ok(RawRepairReport::from(cairndb::repair(source, target)?));
+    promise::spawned(env, "cairndb-repair", work, |_, report| Ok(report))
+}

@@ -1,0 +1,287 @@
+//! The writes of a handle, in the order of its calls.
+//!
+//! A small group at a level that does not wait for the disk is done at once. All else is done by the thread of the
+//! handle, which starts with the first such job, and then whatever comes later waits for its turn behind it. At level
+//! `full` a small group is appended at once, so that its place is settled, and only the sync is left to the thread; the
+//! groups that wait for one share it.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar};
+use std::thread;
+
+use cairndb::{Database, Durability};
+use napi::Env;
+use napi::bindgen_prelude::ToNapiValue;
+
+use crate::failure::{Failure, Outcome, guarded};
+use crate::jobs::{self, Job, Unsynced};
+use crate::promise::Deferred;
+use crate::registry::Lease;
+use crate::request;
+use crate::settle::{Settled, Settler};
+use crate::sync::{Lock, wait_while};
+use crate::values::Outcomes;
+
+/// The largest request that is done at once, in bytes: about what can be appended without the event loop noticing.
+const SMALL: usize = 256 << 10;
+
+pub(crate) struct Queue {
+    engine: Database,
+    settler: Settler,
+    state: Lock<State>,
+    /// Wakes the thread for its jobs, and others for what it has done.
+    changed: Condvar,
+    /// How many queued jobs later writes and reads have to wait for. Only the thread of the environment adds to them.
+    ahead: AtomicUsize,
+    /// Nothing more is accepted.
+    ended: AtomicBool,
+    /// The process is about to end: what was acknowledged must not stay in its memory.
+    exiting: AtomicBool,
+    /// Something was acknowledged from memory.
+    in_memory: AtomicBool,
+}
+
+struct State {
+    jobs: VecDeque<Job>,
+    tickets: u64,
+    has_thread: bool,
+    lease: Option<Lease>,
+    released: Option<Outcome<()>>,
+    /// Who waits for the release.
+    closers: Vec<Deferred<()>>,
+}
+
+/// What a commit returns.
+pub(crate) enum Committed {
+    Now(Outcomes),
+    Later { ticket: u64 },
+}
+
+impl Queue {
+    pub(crate) fn new(lease: Lease, settler: Settler) -> Self {
+        Queue {
+            engine: lease.engine().clone(),
+            settler,
+            state: Lock::new(State {
+                jobs: VecDeque::new(),
+                tickets: 0,
+                has_thread: false,
+                lease: Some(lease),
+                released: None,
+                closers: Vec::new(),
+            }),
+            changed: Condvar::new(),
+            ahead: AtomicUsize::new(0),
+            ended: AtomicBool::new(false),
+            exiting: AtomicBool::new(false),
+            in_memory: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn check_open(&self) -> Outcome<()> {
+        if self.ended.load(Ordering::Acquire) { Err(Failure::closed()) } else { Ok(()) }
+    }
+
+    /// The engine, to read from: every write that was called for has taken effect.
+    pub(crate) fn engine(&self) -> Outcome<&Database> {
+        self.check_open()?;
+        if self.ahead.load(Ordering::Acquire) > 0 {
+            let state = self.state.lock();
+            drop(wait_while(&self.changed, state, |_| self.ahead.load(Ordering::Acquire) > 0));
+        }
+        Ok(&self.engine)
+    }
+
+    /// Does a group, or sees to it that it is done in its turn.
+    pub(crate) fn commit(self: &Arc<Self>, env: &Env, bytes: &[u8], durability: Durability) -> Outcome<Committed> {
+        self.check_open()?;
+        let ops = request::decode(bytes)?;
+        let durability = self.level(durability);
+        let at_once =
+            bytes.len() <= SMALL && self.ahead.load(Ordering::Acquire) == 0 && self.engine.pressure().is_zero();
+        if at_once && durability != Durability::Full {
+            return Ok(Committed::Now(self.engine.append(&ops, durability)?.0.into()));
+        }
+        self.start_thread()?;
+        let ticket = if at_once {
+            let (outcomes, position) = self.engine.append(&ops, durability)?;
+            self.push(|ticket| Job::Sync { ticket, outcomes: outcomes.into(), position })
+        } else {
+            self.push(|ticket| Job::Commit { ticket, request: bytes.to_vec(), durability })
+        };
+        self.settler.expect(env);
+        Ok(Committed::Later { ticket })
+    }
+
+    fn level(&self, asked: Durability) -> Durability {
+        if asked != Durability::Eventual {
+            return asked;
+        }
+        if self.exiting.load(Ordering::Acquire) {
+            return Durability::Os;
+        }
+        self.in_memory.store(true, Ordering::Release);
+        asked
+    }
+
+    /// Drops a table in its turn; `deferred` is told once that is on the disk. Later writes and reads wait for the drop, but
+    /// not for the disk.
+    pub(crate) fn drop_table(self: &Arc<Self>, deferred: Deferred<bool>, table: String) {
+        match self.check_open().and_then(|()| self.start_thread()) {
+            Ok(()) => drop(self.push(|_| Job::Drop { table, deferred })),
+            Err(failure) => deferred.settle(Err(failure)),
+        }
+    }
+
+    /// Does other work after all that was called for before it.
+    pub(crate) fn in_turn<V: ToNapiValue + Send + 'static>(
+        self: &Arc<Self>,
+        deferred: Deferred<V>,
+        work: impl FnOnce(&Database) -> Outcome<V> + Send + 'static,
+    ) {
+        if let Err(failure) = self.check_open().and_then(|()| self.start_thread()) {
+            return deferred.settle(Err(failure));
+        }
+        let work = Box::new(move |engine: &Database| deferred.settle(guarded(|| work(engine))));
+        self.push(|_| Job::Work(work));
+    }
+
+    /// Accepts nothing more, does what is queued, and gives the directory up; `deferred` is told when that is done.
+    pub(crate) fn close(self: &Arc<Self>, deferred: Deferred<()>) {
+        let mut state = self.state.lock();
+        match &state.released {
+            Some(outcome) => deferred.settle(outcome.clone()),
+            None => state.closers.push(deferred),
+        }
+        drop(state);
+        self.abandon();
+    }
+
+    /// As `close`, with nobody to be told.
+    pub(crate) fn abandon(self: &Arc<Self>) {
+        self.ended.store(true, Ordering::Release);
+        if self.start_thread().is_err() {
+            // Late and here, rather than never.
+            self.release();
+        }
+        self.wake();
+    }
+
+    /// As `close`, and waits for it: the environment ends.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        if !self.state.lock().has_thread {
+            self.release();
+        }
+        self.wake();
+        let state = self.state.lock();
+        drop(wait_while(&self.changed, state, |state| state.released.is_none()));
+    }
+
+    /// The process is about to end, maybe without a further word: hands over what is in memory.
+    pub(crate) fn prepare_exit(&self) -> Outcome<()> {
+        self.exiting.store(true, Ordering::Release);
+        if self.in_memory.load(Ordering::Acquire) && self.check_open().is_ok() {
+            guarded(|| Ok(self.engine.flush()?))?;
+        }
+        Ok(())
+    }
+
+    fn push(&self, job: impl FnOnce(u64) -> Job) -> u64 {
+        let mut state = self.state.lock();
+        state.tickets += 1;
+        let ticket = state.tickets;
+        let job = job(ticket);
+        if job.is_ahead() {
+            self.ahead.fetch_add(1, Ordering::AcqRel);
+        }
+        state.jobs.push_back(job);
+        drop(state);
+        self.changed.notify_all();
+        ticket
+    }
+
+    fn wake(&self) {
+        // Whoever looks at the state now either sees what changed or is woken: the lock orders the two.
+        drop(self.state.lock());
+        self.changed.notify_all();
+    }
+
+    fn start_thread(self: &Arc<Self>) -> Outcome<()> {
+        let mut state = self.state.lock();
+        if !state.has_thread && state.released.is_none() {
+            let queue = Arc::clone(self);
+            let spawned = thread::Builder::new().name("cairndb-writer".into()).spawn(move || queue.run());
+            spawned.map_err(|error| Failure::no_thread(&error))?;
+            state.has_thread = true;
+        }
+        Ok(())
+    }
+
+    fn run(&self) {
+        loop {
+            let idle = |state: &mut State| state.jobs.is_empty() && !self.ended.load(Ordering::Acquire);
+            let mut state = wait_while(&self.changed, self.state.lock(), idle);
+            let jobs = mem::take(&mut state.jobs);
+            drop(state);
+            if jobs.is_empty() {
+                return self.release();
+            }
+            self.work_off(jobs);
+        }
+    }
+
+    fn work_off(&self, jobs: VecDeque<Job>) {
+        let mut unsynced = Unsynced::default();
+        for job in jobs {
+            match job {
+                Job::Sync { ticket, outcomes, position } => unsynced.add(ticket, outcomes, position),
+                Job::Commit { ticket, request, durability } => {
+                    match guarded(|| jobs::commit(&self.engine, &request, durability)) {
+                        Ok((outcomes, Some(position))) => unsynced.add(ticket, outcomes, position),
+                        Ok((outcomes, None)) => self.settler.report([Settled { ticket, outcome: Ok(outcomes) }]),
+                        Err(failure) => self.settler.report([Settled { ticket, outcome: Err(failure) }]),
+                    }
+                    self.let_pass();
+                }
+                Job::Drop { table, deferred } => {
+                    let dropped = guarded(|| Ok(self.engine.append_drop(&table, Durability::Full)?));
+                    self.let_pass();
+                    self.settler.report(mem::take(&mut unsynced).sync(&self.engine));
+                    deferred.settle(dropped.and_then(|(was_there, position)| {
+                        guarded(|| Ok(self.engine.sync(position)?)).map(|()| was_there)
+                    }));
+                }
+                Job::Work(work) => {
+                    self.settler.report(mem::take(&mut unsynced).sync(&self.engine));
+                    work(&self.engine);
+                }
+            }
+        }
+        self.settler.report(unsynced.sync(&self.engine));
+    }
+
+    /// A job that later writes and reads wait for has taken effect.
+    fn let_pass(&self) {
+        self.ahead.fetch_sub(1, Ordering::AcqRel);
+        self.wake();
+    }
+
+    /// Gives the directory up, once.
+    fn release(&self) {
+        let Some(lease) = self.state.lock().lease.take() else {
+            return;
+        };
+        let outcome = lease.give_back();
+        let mut state = self.state.lock();
+        state.released = Some(outcome.clone());
+        let closers = mem::take(&mut state.closers);
+        drop(state);
+        self.changed.notify_all();
+        for closer in closers {
+            closer.settle(outcome.clone());
+        }
+    }
+}

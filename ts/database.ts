@@ -1,0 +1,412 @@
+/**
+ * The database as its users see it.
+ *
+ * @module
+ */
+import { decode } from './decode.ts';
+import type { Dictionaries, Dictionary } from './dictionary.ts';
+import { fromNative } from './errors.ts';
+import { pages, type RangeOptions, rawRange } from './iterate.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { type Level, type NativeHandle, native, type RawValue } from './native.ts';
+import { type BatchOperation, batchOperations, deleteOperation, type Operation, putOperation } from './operation.ts';
+import {
+  batchLevel,
+  type DatabaseOptions,
+  type Durability,
+  optionsOfOpen,
+  resolveDirectory,
+  resolveOptions,
+  type Settings,
+} from './options.ts';
+import { checkBatch, outcomeOf } from './outcome.ts';
+import type { DatabaseStats, RepairReport, VerifyReport } from './reports.ts';
+import { type Group, Session } from './session.ts';
+import { termsOfArguments, type WriteOptions } from './terms.ts';
+import { checkKey, checkKeys, checkTable } from './validate.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: what is read is whatever was written, and only the caller knows its type.
+type Value = any;
+
+/** A value with what the database knows about it. */
+export interface DatabaseRecord<T = Value> {
+  readonly value: T;
+  /** 1 for the first write of a key, one more for each further one. A key that was deleted begins again. */
+  readonly version: number;
+  /** When it was written, in milliseconds since the epoch. */
+  readonly timestamp: number;
+  /** When it expires, in milliseconds since the epoch; null: never. */
+  readonly expiration: number | null;
+  /** The dictionary that it was written with; null: none. */
+  readonly dictionaryName: string | null;
+}
+
+/**
+ * An embedded, durable key-value database in a directory.
+ *
+ * Several instances, also of several worker threads, may open one directory; they see each other's writes at once, and
+ * each has its own dictionaries. Another process is refused (`ERR_CAIRN_LOCKED`).
+ *
+ * Asynchronous methods report every error by rejecting, bad arguments too, and then nothing was written. Operations take
+ * effect in the order of the calls, whether or not their promises are awaited, and a read sees every earlier write of
+ * its instance. What is returned is a copy: changing it, or changing a value after it was written, changes nothing that
+ * is stored.
+ *
+ * @example
+ * ```ts
+ * await using db = await CairnDB.open('./data');
+ * await db.write('users', 'alice', { name: 'Alice', born: new Date('1990-05-01') });
+ * const alice = await db.get('users', 'alice');
+ * ```
+ */
+export class CairnDB {
+  readonly #settings: Settings;
+  readonly #dictionaries: Dictionaries;
+  readonly #lifecycle: Lifecycle;
+
+  /**
+   * Checks the options and touches no disk; {@link start} opens the database.
+   *
+   * @throws {@link CairnError} `ERR_CAIRN_INVALID_OPTIONS`, `ERR_CAIRN_INVALID_DICTIONARY`
+   */
+  constructor(options: DatabaseOptions) {
+    const settings = resolveOptions(options);
+    this.#settings = settings;
+    this.#dictionaries = settings.dictionaries;
+    this.#lifecycle = new Lifecycle(() => Session.open(settings));
+  }
+
+  /** Makes an instance for `directory` and starts it. */
+  static async open(directory: string, options?: Omit<DatabaseOptions, 'databaseDirectory'>): Promise<CairnDB> {
+    const db = new CairnDB(optionsOfOpen(directory, options));
+    await db.start();
+    return db;
+  }
+
+  /**
+   * Writes a new database to `target`, a directory that is missing or empty, of all that can be proved good in the
+   * damaged one in `source`. The source is only read, and must not be in use. Resolves to what was lost.
+   *
+   * Of a record whose newest version is lost an older one is kept, if it is there. A table whose name is lost is called
+   * `recovered-` and its number. Runs in the background.
+   *
+   * Rejects with `ERR_CAIRN_INVALID_OPTIONS`, `ERR_CAIRN_DIRECTORY`, `ERR_CAIRN_LOCKED`, `ERR_CAIRN_FORMAT`,
+   * `ERR_CAIRN_FULL` or `ERR_CAIRN_IO`. Damage is no error.
+   *
+   * @example
+   * ```ts
+   * const { records, damage } = await CairnDB.repair('./data', './data-repaired');
+   * for (const { path, what, table, keys } of damage) console.log(path, what, table, keys);
+   * ```
+   */
+  static async repair(source: string, target: string): Promise<RepairReport> {
+    const paths = [resolveDirectory('source', source), resolveDirectory('target', target)] as const;
+    try {
+      return await native.repair(...paths);
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  /** The directory of this database, as an absolute path. */
+  get directory(): string {
+    return this.#settings.directory;
+  }
+
+  /**
+   * Opens the database: makes the directory if it is missing, locks it, and recovers what an earlier process left.
+   * Concurrent calls share one opening, a call on an open instance does nothing, and a closed instance opens again.
+   *
+   * Rejects with `ERR_CAIRN_LOCKED`, `ERR_CAIRN_DIRECTORY`, `ERR_CAIRN_CORRUPT` or `ERR_CAIRN_FORMAT`.
+   */
+  async start(): Promise<void> {
+    await this.#lifecycle.start();
+  }
+
+  /**
+   * Writes what has been accepted, and releases the directory once its last instance in this process is closed. Calling
+   * it again does nothing. Calls that come later are rejected with `ERR_CAIRN_CLOSED`, until `start()`.
+   */
+  async close(): Promise<void> {
+    await this.#lifecycle.close();
+  }
+
+  /** The same as {@link close}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /**
+   * Stores `value` under `key`, and makes the table if there is none. Resolves to `true` once the write has reached its
+   * level of durability. A write replaces the whole record, its expiration and dictionary too.
+   *
+   * A **table name** is a string of 1 to 255 characters without `/`, `\`, `..` and NUL, does not begin with `.`, and is
+   * none of the names that Windows reserves (`con`, `com1.txt`). Names that differ in case are different tables. A
+   * **key** is a string of 1 to 1024 bytes of UTF-8, without NUL. Neither contains half of a surrogate pair.
+   *
+   * A **value** is anything that JSON carries, and what else is said here, of up to 512 MiB:
+   *
+   * - `Date` (an invalid one too), `bigint`, `Map`, `Set`, `Buffer`, typed arrays, `ArrayBuffer`, `DataView`,
+   *   `undefined` inside of arrays and objects, `NaN`, `Infinity`, `-Infinity` and `-0` come back as what they were, at
+   *   any depth. A subclass of one of these comes back as the class itself, a `SharedArrayBuffer` as an `ArrayBuffer`,
+   *   and a view as one on memory of its own.
+   * - Other objects come back as plain objects of their own enumerable members with string keys, those of classes and
+   *   those without a prototype too. A member named `__proto__` is one like any other. Members under symbols are left
+   *   out, a getter is read once. The keys come back in the order that JavaScript gives them.
+   * - If an object has a method `toJSON`, what that returns is stored in its place, as with `JSON.stringify`. `Date` and
+   *   `Buffer` are stored as themselves instead. A `bigint` is stored as itself whatever `BigInt.prototype` has.
+   * - Holes of sparse arrays become `null`, wrapped primitives (`new Number(1)`) the primitive, as in JSON. Members of
+   *   an array other than its elements are left out. An object that is referred to twice is stored twice.
+   * - Strings and keys may contain half of a surrogate pair; it comes back.
+   * - Refused with `ERR_CAIRN_INVALID_VALUE` and the path of the field (`value.items[3].price`; a `Map` counts as its
+   *   list of entries): functions, symbols, cycles, more than 1000 levels of nesting, a `Float16Array`, and `undefined`
+   *   as the whole value.
+   *
+   * @param expirationTimestamp - milliseconds since the epoch; the record is missing once this has passed. A negative
+   * one has passed already. 0 or absent: never.
+   * @param dictionaryName - the dictionary that shortens the keys of the value
+   */
+  async write(
+    table: string,
+    key: string,
+    value: unknown,
+    expirationTimestamp?: number,
+    dictionaryName?: string,
+  ): Promise<boolean>;
+  /**
+   * Stores `value` under `key`, on terms.
+   *
+   * @example
+   * ```ts
+   * await db.write('sessions', id, session, { ttl: 30 * 60_000 });
+   * await db.write('users', 'alice', alice, { ifVersion: 0 }); // only if there is no alice yet
+   * ```
+   */
+  async write(table: string, key: string, value: unknown, options?: WriteOptions): Promise<boolean>;
+  async write(
+    table: string,
+    key: string,
+    value: unknown,
+    expirationOrOptions?: number | WriteOptions,
+    dictionaryName?: string,
+  ): Promise<boolean> {
+    const terms = termsOfArguments(expirationOrOptions, dictionaryName);
+    const operation = putOperation(table, key, value, terms, this.#dictionaries);
+    const group = this.#submit([operation], terms.level);
+    const index = group.size - 1;
+    await group.done;
+    return outcomeOf(group, index, operation) > 0;
+  }
+
+  /** Deletes a record. Resolves to whether there was one that had not expired. */
+  async delete(table: string, key: string): Promise<boolean> {
+    const operation = deleteOperation(table, key);
+    const group = this.#submit([operation], undefined);
+    const index = group.size - 1;
+    await group.done;
+    return outcomeOf(group, index, operation) < 0;
+  }
+
+  /**
+   * Does all of the operations or none of them, in their order, in any tables. Resolves to `true`. Each `ifVersion` is
+   * about the record as it is before the batch; if one does not match, the batch rejects with `ERR_CAIRN_CONFLICT`, and
+   * nothing was done.
+   *
+   * @example
+   * ```ts
+   * await db.batch([
+   *   { type: 'put', table: 'accounts', key: 'a', value: 70, ifVersion: 4 },
+   *   { type: 'put', table: 'accounts', key: 'b', value: 30, ifVersion: 9 },
+   *   { type: 'del', table: 'pending', key: 'transfer-1' },
+   * ]);
+   * ```
+   */
+  async batch(operations: readonly BatchOperation[], options?: { readonly durability?: Durability }): Promise<boolean> {
+    const level = batchLevel(options);
+    const checked = batchOperations(operations, this.#dictionaries);
+    if (checked.length === 0) return this.#read(() => true);
+    const group = this.#submit(checked, level);
+    const first = group.size - checked.length;
+    await group.done;
+    checkBatch(group, first, checked);
+    return true;
+  }
+
+  /** All records of a table that have not expired, as `[key, value]` in the order of the keys; `[]` for no such table. */
+  async get<T = Value>(table: string): Promise<[key: string, value: T][]>;
+  /** The value under `key`, or `undefined` if there is none or it has expired. */
+  async get<T = Value>(table: string, key: string): Promise<T | undefined>;
+  async get(table: string, key?: string): Promise<unknown> {
+    if (key !== undefined) return this.getSync(table, key);
+    const entries = [];
+    for await (const entry of this.entries(table)) entries.push(entry);
+    return entries;
+  }
+
+  /** What `get(table, key)` resolves to, now. It does not wait for the disk, but may have to read from it. */
+  getSync<T = Value>(table: string, key: string): T | undefined {
+    checkTable(table);
+    checkKey(key);
+    return this.#read((handle) => {
+      const raw = handle.get(table, key);
+      return raw === undefined ? undefined : (decode(raw) as T);
+    });
+  }
+
+  /** The values under `keys`, in their order, all from one moment; `undefined` where there is none. */
+  async getMany<T = Value>(table: string, keys: readonly string[]): Promise<(T | undefined)[]> {
+    checkTable(table);
+    checkKeys(keys);
+    return this.#read((handle) =>
+      handle.getMany(table, keys).map((raw) => (raw === undefined ? undefined : (decode(raw) as T))),
+    );
+  }
+
+  /** The value under `key` with its version, times and dictionary, or `undefined`. */
+  async getRecord<T = Value>(table: string, key: string): Promise<DatabaseRecord<T> | undefined> {
+    checkTable(table);
+    checkKey(key);
+    return this.#read((handle) => {
+      const record = handle.getRecord(table, key);
+      if (record === undefined) return undefined;
+      const { value, version, timestamp, expiration, dictionary } = record;
+      return { value: decode(value) as T, version, timestamp, expiration, dictionaryName: dictionary };
+    });
+  }
+
+  /** Whether there is a record under `key` that has not expired. */
+  async has(table: string, key: string): Promise<boolean> {
+    checkTable(table);
+    checkKey(key);
+    return this.#read((handle) => handle.has(table, key));
+  }
+
+  /**
+   * Iterates over the records of a range, as `[key, value]` in the order of the keys. Works on a snapshot, taken when
+   * the first entry is asked for: writes that come later do not disturb it.
+   */
+  async *entries<T = Value>(table: string, range?: RangeOptions): AsyncGenerator<[key: string, value: T], void, void> {
+    for await (const page of this.#pages(table, range, true)) {
+      for (let index = 0; index < page.length; index += 2) {
+        yield [page[index] as string, decode(page[index + 1] as RawValue) as T];
+      }
+    }
+  }
+
+  /** Iterates over the keys of a range, in order, on a snapshot. Reads no values. */
+  async *keys(table: string, range?: RangeOptions): AsyncGenerator<string, void, void> {
+    for await (const page of this.#pages(table, range, false)) yield* page as string[];
+  }
+
+  /** Iterates over the values of a range, in the order of their keys, on a snapshot. */
+  async *values<T = Value>(table: string, range?: RangeOptions): AsyncGenerator<T, void, void> {
+    for await (const [, value] of this.entries<T>(table, range)) yield value;
+  }
+
+  /** The number of records of a table that have not expired; 0 for no such table. */
+  async getTableSize(table: string): Promise<number> {
+    checkTable(table);
+    return this.#read((handle) => handle.tableSize(table));
+  }
+
+  /** The names of the tables. */
+  listTables(): string[] {
+    return this.#read((handle) => handle.listTables());
+  }
+
+  /** Deletes a table with all its records. Resolves to `true`, also if there was none. */
+  async deleteTable(table: string): Promise<boolean> {
+    checkTable(table);
+    await this.#call((handle) => handle.dropTable(table));
+    return true;
+  }
+
+  /** Removes the expired records of a table. Resolves to their number. Reads never return them, removed or not. */
+  async cleanupExpired(table: string): Promise<number> {
+    checkTable(table);
+    return this.#call((handle) => handle.cleanupExpired(table));
+  }
+
+  /** Removes the expired records of all tables. Resolves to their number. */
+  async cleanupAllExpired(): Promise<number> {
+    return this.#call(async (handle) => {
+      const counts = await Promise.all(handle.listTables().map((table) => handle.cleanupExpired(table)));
+      return counts.reduce((sum, count) => sum + count, 0);
+    });
+  }
+
+  /** Resolves once everything that was accepted is synced to disk, whatever its level. */
+  async flush(): Promise<void> {
+    // Both begin at once, so that a close() that follows comes after them.
+    await Promise.all([this.#lifecycle.session.drain(), this.#call((handle) => handle.flush())]);
+  }
+
+  /** Rewrites the tables without what was overwritten, deleted or has expired. Reads and writes go on meanwhile. */
+  async compact(): Promise<void> {
+    await this.#call((handle) => handle.compact());
+  }
+
+  /** Reads everything on disk, and checks it. Resolves to a report; its `damage` is empty if all is well. */
+  async verify(): Promise<VerifyReport> {
+    return this.#call((handle) => handle.verify());
+  }
+
+  /** Counts and sizes of the database, and what they cost: write, space and read amplification. */
+  async stats(): Promise<DatabaseStats> {
+    return this.#read((handle) => handle.stats());
+  }
+
+  /**
+   * Adds a dictionary to this instance, or replaces the one of this name. Records that were written with an earlier one
+   * are read as they were written.
+   *
+   * @throws {@link CairnError} `ERR_CAIRN_INVALID_DICTIONARY`
+   */
+  addDictionary(name: string, dictionary: Dictionary): void {
+    this.#dictionaries.add(name, dictionary);
+  }
+
+  /** Removes a dictionary from this instance. Returns whether there was one. Its records can still be read. */
+  removeDictionary(name: string): boolean {
+    return this.#dictionaries.remove(name);
+  }
+
+  /** The names of this instance's dictionaries. */
+  listDictionaries(): string[] {
+    return this.#dictionaries.names();
+  }
+
+  #handle(): NativeHandle {
+    return this.#lifecycle.session.handle;
+  }
+
+  #read<T>(read: (handle: NativeHandle) => T): T {
+    try {
+      return read(this.#handle());
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  async #call<T>(call: (handle: NativeHandle) => Promise<T>): Promise<T> {
+    try {
+      return await call(this.#handle());
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  #submit(operations: readonly Operation[], level: Level | undefined): Group {
+    try {
+      return this.#lifecycle.session.submit(operations, level ?? this.#settings.open.durability);
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  #pages(table: string, range: RangeOptions | undefined, values: boolean) {
+    checkTable(table);
+    const checked = rawRange(range, values);
+    return pages(() => this.#read((handle) => handle.cursor(table, checked)));
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * CairnDB: an embedded, durable key-value database.
+ *
+ * @module
+ */
+export { CairnDB, type DatabaseRecord } from './database.ts';
+export type { Dictionary } from './dictionary.ts';
+export { CairnError, type ErrorCode, type ErrorDetails } from './errors.ts';
+export type { RangeOptions } from './iterate.ts';
+export type { BatchOperation } from './operation.ts';
+export type { DatabaseOptions, Durability } from './options.ts';
+export type { Damage, DatabaseStats, KeyRange, RepairReport, TableStats, VerifyReport } from './reports.ts';
+export type { WriteOptions } from './terms.ts';

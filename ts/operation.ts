@@ -1,0 +1,82 @@
+/**
+ * Operations: what `write`, `delete` and `batch` ask for, checked and encoded. All code of the user that takes part
+ * (getters, toJSON, proxies) runs here, before anything is queued: it may fail, and it may call the database.
+ *
+ * @module
+ */
+import type { Dictionaries, Mapping } from './dictionary.ts';
+import { type Encoded, encode } from './encode.ts';
+import { CairnError } from './errors.ts';
+import { type Terms, termsOf, type WriteOptions } from './terms.ts';
+import { checkKey, checkNames, checkTable, describe, isOptionsObject } from './validate.ts';
+
+/** One operation on one key. Without `value` it is a delete. */
+export interface Operation {
+  readonly table: string;
+  readonly key: string;
+  readonly value: Encoded | undefined;
+  readonly expiration: number | undefined;
+  readonly mapping: Mapping | undefined;
+  readonly ifVersion: number | undefined;
+}
+
+/** One operation of a `batch()`. */
+export type BatchOperation =
+  | ({ readonly type: 'put'; readonly table: string; readonly key: string; readonly value: unknown } & Omit<
+      WriteOptions,
+      'durability'
+    >)
+  | { readonly type: 'del'; readonly table: string; readonly key: string; readonly ifVersion?: number | undefined };
+
+const NAMES_OF_DEL = ['type', 'table', 'key', 'ifVersion'];
+const NAMES_OF_PUT = [...NAMES_OF_DEL, 'value', 'expiresAt', 'ttl', 'dictionary'];
+
+export function putOperation(
+  table: unknown,
+  key: unknown,
+  value: unknown,
+  terms: Terms,
+  dictionaries: Dictionaries,
+): Operation {
+  checkTable(table);
+  checkKey(key);
+  const { expiration, dictionary, ifVersion } = terms;
+  const mapping = dictionary === undefined ? undefined : dictionaries.find(dictionary);
+  return { table, key, value: encode(value), expiration, mapping, ifVersion };
+}
+
+export function deleteOperation(table: unknown, key: unknown, ifVersion?: number): Operation {
+  checkTable(table);
+  checkKey(key);
+  return { table, key, value: undefined, expiration: undefined, mapping: undefined, ifVersion };
+}
+
+/** The operations of a batch. An error names the place of its operation in the list. */
+export function batchOperations(batch: unknown, dictionaries: Dictionaries): Operation[] {
+  if (!Array.isArray(batch)) {
+    throw new CairnError('ERR_CAIRN_INVALID_BATCH', `batch() takes an array of operations, not ${describe(batch)}.`);
+  }
+  return Array.from(batch, (item: unknown, index) => {
+    try {
+      return batchOperation(item, dictionaries);
+    } catch (error) {
+      if (!(error instanceof CairnError)) throw error;
+      throw new CairnError(error.code, `Operation ${index} of the batch: ${error.message}`, { cause: error });
+    }
+  });
+}
+
+function batchOperation(item: unknown, dictionaries: Dictionaries): Operation {
+  if (!isOptionsObject(item)) throw invalid(`It is ${describe(item)}; give an object with type, table and key.`);
+  const { type, table, key, value } = item;
+  if (type !== 'put' && type !== 'del') throw invalid(`Its type is ${describe(type)}; give "put" or "del".`);
+  checkNames(item, type === 'put' ? NAMES_OF_PUT : NAMES_OF_DEL, 'ERR_CAIRN_INVALID_BATCH', `member of a "${type}"`);
+  const terms = termsOf(item);
+  return type === 'put'
+    ? putOperation(table, key, value, terms, dictionaries)
+    : deleteOperation(table, key, terms.ifVersion);
+}
+
+function invalid(message: string): CairnError {
+  return new CairnError('ERR_CAIRN_INVALID_BATCH', message);
+}

@@ -1,0 +1,47 @@
+/**
+ * What became of operations that were submitted: the result of each, or the error that says why it was not done.
+ *
+ * @module
+ */
+import { CairnError, fromNative } from './errors.ts';
+import type { Outcomes } from './native.ts';
+import type { Operation } from './operation.ts';
+import type { Group } from './session.ts';
+
+const HIGHEST_CONFLICT = -3;
+
+/**
+ * The outcome of `operation` at `index` of `group`, which is done. Called in the async function that the user waits for,
+ * so that an error has the user's stack.
+ */
+export function outcomeOf(group: Group, index: number, operation: Operation): number {
+  const outcome = outcomesOf(group)[index] as number;
+  if (outcome <= HIGHEST_CONFLICT) throw conflict(operation, HIGHEST_CONFLICT - outcome);
+  return outcome;
+}
+
+/** Throws if the batch that begins at `first` was not done. */
+export function checkBatch(group: Group, first: number, operations: readonly Operation[]): void {
+  const outcomes = outcomesOf(group);
+  for (const [index, operation] of operations.entries()) {
+    const outcome = outcomes[first + index] as number;
+    if (outcome > HIGHEST_CONFLICT) continue;
+    throw conflict(
+      operation,
+      HIGHEST_CONFLICT - outcome,
+      `Operation ${index} of the batch, and so none of it, was done: `,
+    );
+  }
+}
+
+function outcomesOf(group: Group): Outcomes {
+  if (group.outcomes === undefined) throw fromNative(group.error);
+  return group.outcomes;
+}
+
+function conflict({ table, key, ifVersion }: Operation, actualVersion: number, prefix = ''): CairnError {
+  const place = `${JSON.stringify(key)} in table ${JSON.stringify(table)}`;
+  const actual = actualVersion === 0 ? 'does not exist' : `has version ${actualVersion}`;
+  const message = `${prefix}${place} ${actual}, but ifVersion was ${ifVersion}. Read it again, and decide anew.`;
+  return new CairnError('ERR_CAIRN_CONFLICT', message, { actualVersion });
+}

@@ -1,0 +1,146 @@
+/**
+ * The request: operations as bytes, on their way from JavaScript to native memory. Never on disk. Little-endian.
+ *
+ * For each operation: u8 head, u16 length and UTF-8 of the table, u16 length and UTF-8 of the key, then what the head
+ * announces: f64 expiration, u32 dictionary, f64 ifVersion; and for a put: u8 kind, u32 length and bytes of the value.
+ *
+ * @module
+ */
+import type { Encoded } from './encode.ts';
+import { CairnError } from './errors.ts';
+import { KIND_TYPED } from './native.ts';
+import type { Operation } from './operation.ts';
+
+/** Longest value, in bytes as it is stored. */
+export const MAX_VALUE_BYTES = 512 * 1024 * 1024;
+
+const DELETE = 1;
+const JOINED = 4;
+const HAS_EXPIRATION = 8;
+const HAS_DICTIONARY = 16;
+const HAS_IF_VERSION = 32;
+
+const INITIAL_CAPACITY = 16 * 1024;
+/** A buffer that a large value has made larger than this is given back once it is empty. */
+const KEPT_CAPACITY = 1024 * 1024;
+/** Below this a generous guess of a text's bytes costs less than counting them. */
+const COUNTED_TEXT = 64 * 1024;
+
+/** A growable buffer of operations. */
+export class RequestBuffer {
+  #bytes = Buffer.alloc(0);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  clear(): void {
+    this.#length = 0;
+    if (this.#bytes.length > KEPT_CAPACITY) this.#allocate(0);
+  }
+
+  /** Forgets what was appended since the request was `length` long. */
+  truncate(length: number): void {
+    this.#length = length;
+  }
+
+  /** Appends one operation. When it throws, what it left has to be truncated. */
+  append(operation: Operation, dictionary: number | undefined, joined: boolean): void {
+    const { table, key, value, expiration, ifVersion } = operation;
+    this.#reserve(sizeBound(operation));
+    this.#u8(
+      (value === undefined ? DELETE : 0) |
+        (joined ? JOINED : 0) |
+        (expiration === undefined ? 0 : HAS_EXPIRATION) |
+        (dictionary === undefined ? 0 : HAS_DICTIONARY) |
+        (ifVersion === undefined ? 0 : HAS_IF_VERSION),
+    );
+    this.#shortText(table);
+    this.#shortText(key);
+    if (expiration !== undefined) this.#f64(expiration);
+    if (dictionary !== undefined) this.#u32(dictionary);
+    if (ifVersion !== undefined) this.#f64(ifVersion);
+    if (value !== undefined) this.#value(value);
+  }
+
+  #value(value: Encoded): void {
+    this.#u8(value.kind);
+    const lengthAt = this.#length;
+    this.#u32(0);
+    if ('text' in value) {
+      this.#length += this.#bytes.write(value.text, this.#length);
+    } else {
+      if (value.kind === KIND_TYPED) this.#u8(value.elementType);
+      this.#bytes.set(value.bytes, this.#length);
+      this.#length += value.bytes.length;
+    }
+    this.#view.setUint32(lengthAt, this.#length - lengthAt - 4, true);
+  }
+
+  #shortText(text: string): void {
+    const start = this.#length + 2;
+    let at = start;
+    for (let index = 0; index < text.length; index += 1) {
+      const unit = text.charCodeAt(index);
+      if (unit >= 0x80) {
+        at = start + this.#bytes.write(text, start);
+        break;
+      }
+      this.#bytes[at] = unit;
+      at += 1;
+    }
+    this.#view.setUint16(start - 2, at - start, true);
+    this.#length = at;
+  }
+
+  #u8(value: number): void {
+    this.#bytes[this.#length] = value;
+    this.#length += 1;
+  }
+
+  #u32(value: number): void {
+    this.#view.setUint32(this.#length, value, true);
+    this.#length += 4;
+  }
+
+  #f64(value: number): void {
+    this.#view.setFloat64(this.#length, value, true);
+    this.#length += 8;
+  }
+
+  #reserve(size: number): void {
+    const needed = this.#length + size;
+    if (needed > this.#bytes.length) this.#allocate(Math.max(needed, this.#bytes.length * 2, INITIAL_CAPACITY));
+  }
+
+  #allocate(capacity: number): void {
+    // Memory of its own, not of Node's pool: the view covers the whole of it.
+    const bytes = Buffer.allocUnsafeSlow(capacity);
+    bytes.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
+  }
+}
+
+/** At least as many bytes as `operation` takes. Refuses a value over the limit. */
+function sizeBound({ table, key, value }: Operation): number {
+  const size = value === undefined ? 0 : valueBound(value);
+  if (size > MAX_VALUE_BYTES) {
+    const message = `value has ${size} bytes; the most is ${MAX_VALUE_BYTES}. Store it in parts.`;
+    throw new CairnError('ERR_CAIRN_TOO_LARGE', message);
+  }
+  const fixed = 32;
+  return fixed + 3 * (table.length + key.length) + size;
+}
+
+/** At least as many bytes as `value` takes, and exactly as many if they are many. */
+function valueBound(value: Encoded): number {
+  if (!('text' in value)) return value.bytes.length + (value.kind === KIND_TYPED ? 1 : 0);
+  return value.text.length < COUNTED_TEXT ? 3 * value.text.length : Buffer.byteLength(value.text);
+}

@@ -1,0 +1,165 @@
+/**
+ * A session: one opening of a directory, from `start()` to `close()`. It gathers the operations of a turn and enters
+ * the engine with one call.
+ *
+ * @module
+ */
+import type { Mapping } from './dictionary.ts';
+import { CairnError } from './errors.ts';
+import { onExit } from './exit.ts';
+import { type Level, type NativeHandle, native, type Outcomes, type Settle } from './native.ts';
+import type { Operation } from './operation.ts';
+import type { Settings } from './options.ts';
+import { RequestBuffer } from './request.ts';
+
+/** A request of this size is entered at once. */
+const FULL_REQUEST = 256 * 1024;
+/** The most that one batch may take, in bytes. */
+const MAX_BATCH_BYTES = 1024 * 1024 * 1024;
+
+/** Operations that enter the engine together. Once `done` resolves, either `error` or `outcomes` is set. */
+export class Group {
+  readonly level: Level;
+  readonly done: Promise<void>;
+  /** How many operations it has. */
+  size = 0;
+  outcomes: Outcomes | undefined;
+  /** Why none of them was done. */
+  error: unknown;
+  #resolve!: () => void;
+
+  constructor(level: Level) {
+    this.level = level;
+    this.done = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  settle(error: unknown, outcomes: Outcomes | null): void {
+    this.error = error ?? undefined;
+    this.outcomes = outcomes ?? undefined;
+    this.#resolve();
+  }
+}
+
+export class Session {
+  readonly #handle: NativeHandle;
+  readonly #request = new RequestBuffer();
+  /** Entered groups whose outcome native code still owes, by ticket. */
+  readonly #pending: Map<number, Group>;
+  readonly #dictionaries = new WeakMap<Mapping, number>();
+  readonly #forget: () => void;
+  #group: Group | undefined;
+  #scheduled = false;
+
+  private constructor(handle: NativeHandle, pending: Map<number, Group>) {
+    this.#handle = handle;
+    this.#pending = pending;
+    this.#forget = onExit(this);
+  }
+
+  static async open({ directory, open }: Settings): Promise<Session> {
+    const pending = new Map<number, Group>();
+    // Native code holds this callback, so it must not hold the handle: then neither could ever be collected.
+    const settle: Settle = (error, ticket, outcomes) => {
+      const group = pending.get(ticket);
+      pending.delete(ticket);
+      group?.settle(error, outcomes);
+    };
+    return new Session(await native.open(directory, open, settle), pending);
+  }
+
+  /** The handle, after everything that was gathered has entered: you read your writes. */
+  get handle(): NativeHandle {
+    this.enter();
+    return this.#handle;
+  }
+
+  /**
+   * Gathers `operations`, all in one group, as one atomic unit. Runs no code of the user and either takes all of them or
+   * throws and takes none. They are the last ones of the group that is returned.
+   */
+  submit(operations: readonly Operation[], level: Level): Group {
+    const dictionaries = operations.map(({ mapping }) => mapping && this.#register(mapping));
+    if (operations.some(isLarge) || this.#group?.level !== level) this.enter();
+    this.#append(operations, dictionaries);
+    this.#group ??= new Group(level);
+    const group = this.#group;
+    group.size += operations.length;
+    if (this.#request.length >= FULL_REQUEST) this.enter();
+    else this.#schedule();
+    return group;
+  }
+
+  #append(operations: readonly Operation[], dictionaries: readonly (number | undefined)[]): void {
+    const start = this.#request.length;
+    try {
+      for (const [index, operation] of operations.entries()) {
+        this.#request.append(operation, dictionaries[index], index > 0);
+        if (this.#request.length - start > MAX_BATCH_BYTES) throw tooLarge();
+      }
+    } catch (error) {
+      this.#request.truncate(start);
+      throw error;
+    }
+  }
+
+  /** The number of a dictionary, which the database gives out when it is used for the first time. */
+  #register(mapping: Mapping): number {
+    let number = this.#dictionaries.get(mapping);
+    if (number === undefined) {
+      number = this.#handle.defineDictionary(mapping.name, mapping.pairs);
+      this.#dictionaries.set(mapping, number);
+    }
+    return number;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.enter();
+    });
+  }
+
+  /** Enters what has been gathered. Never throws: whoever waits for the group learns what became of it. */
+  enter(): void {
+    const group = this.#group;
+    if (group === undefined) return;
+    this.#group = undefined;
+    try {
+      const result = this.#handle.commit(this.#request.bytes, this.#request.length, group.level);
+      if (typeof result === 'number') this.#pending.set(result, group);
+      else group.settle(undefined, result);
+    } catch (error) {
+      group.settle(error, null);
+    }
+    this.#request.clear();
+  }
+
+  /** Enters what has been gathered, and waits until all that has entered is settled. */
+  async drain(): Promise<void> {
+    this.enter();
+    await Promise.all(Array.from(this.#pending.values(), ({ done }) => done));
+  }
+
+  /** Drains, and releases the directory. */
+  async close(): Promise<void> {
+    await this.drain();
+    this.#forget();
+    await this.#handle.close();
+  }
+}
+
+/** Whether an operation fills a request alone. What was gathered before it must not share its fate. */
+function isLarge({ value }: Operation): boolean {
+  return value !== undefined && ('text' in value ? value.text : value.bytes).length > FULL_REQUEST;
+}
+
+function tooLarge(): CairnError {
+  return new CairnError(
+    'ERR_CAIRN_TOO_LARGE',
+    `A batch takes at most ${MAX_BATCH_BYTES} bytes; split it into several.`,
+  );
+}
