@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CairnDB, CairnError } from 'cairndb';
+
+/** @typedef {import('node:test').TestContext} TestContext */
+
+/** @type {WeakMap<TestContext, (() => unknown)[]>} */
+const cleanups = new WeakMap();
+
+/**
+ * Runs `cleanup` after the test, the last one first: a database is closed before its directory is removed.
+ * @param {TestContext} t
+ * @param {() => unknown} cleanup
+ */
+export function onEnd(t, cleanup) {
+  const known = cleanups.get(t);
+  if (known) return known.push(cleanup);
+  const list = [cleanup];
+  cleanups.set(t, list);
+  t.after(async () => {
+    for (const step of list.reverse()) await step();
+  });
+}
+
+/** A path for a database, in a directory that is removed after the test. */
+export function newDirectory(t) {
+  const parent = mkdtempSync(join(tmpdir(), 'cairndb-test-'));
+  onEnd(t, () => rmSync(parent, { recursive: true, force: true }));
+  return join(parent, 'data');
+}
+
+/** Opens `directory` until the end of the test. */
+export async function openAt(t, directory, options) {
+  const db = await CairnDB.open(directory, options);
+  onEnd(t, () => db.close());
+  return db;
+}
+
+/** Opens a new database until the end of the test. */
+export function open(t, options) {
+  return openAt(t, newDirectory(t), options);
+}
+
+/** Closes `db` and opens its directory again, so that what is read has been on disk. */
+export async function reopen(t, db, options) {
+  await db.close();
+  return openAt(t, db.directory, options);
+}
+
+/** `db` as it is, and then again after its directory was opened anew: what is read has been on disk. */
+export async function* alsoReopened(t, db, options) {
+  yield db;
+  yield reopen(t, db, options);
+}
+
+function isRefusal(code, pattern) {
+  return (error) => {
+    assert.ok(error instanceof CairnError, `a CairnError, not ${error?.stack ?? error}`);
+    assert.equal(error.code, code, error.message);
+    if (pattern !== undefined) assert.match(error.message, pattern);
+    return true;
+  };
+}
+
+/** Asserts that `call` returns a promise that rejects with `code`; a synchronous throw fails. */
+export async function rejects(call, code, pattern) {
+  let promise;
+  assert.doesNotThrow(() => {
+    promise = call();
+  }, 'an asynchronous method never throws synchronously');
+  await assert.rejects(promise, isRefusal(code, pattern));
+}
+
+/** Asserts that `call` throws synchronously with `code`. */
+export function throws(call, code, pattern) {
+  assert.throws(call, isRefusal(code, pattern));
+}
+
+/** Asserts that `call` rejects with `code`, and that not even its table came into being. */
+export async function refusesToWrite(db, call, code, pattern) {
+  await rejects(call, code, pattern);
+  await db.flush();
+  assert.deepEqual(db.listTables(), []);
+}
+
+/** What an async iterable yields. */
+export async function collect(iterable) {
+  const items = [];
+  for await (const item of iterable) items.push(item);
+  return items;
+}
+
+/** Starts a fixture in a process of its own, under the runtime that runs this test. */
+export function spawnFixture(t, name, args = [], options = {}) {
+  const file = fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
+  const runtimeArgs = globalThis.Deno ? ['run', '-A', file] : [file];
+  const child = spawn(process.execPath, [...runtimeArgs, ...args], { stdio: ['pipe', 'pipe', 'pipe'], ...options });
+  onEnd(t, () => child.kill('SIGKILL'));
+  return child;
+}
+
+/** Waits until a child has ended; its exit code, signal and output. */
+export async function ended(child) {
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr']) {
+    child[name].setEncoding('utf8').on('data', (text) => {
+      output[name] += text;
+    });
+  }
+  const [code, signal] = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (...result) => resolve(result));
+  });
+  return { code, signal, ...output };
+}
+
+/** Runs a fixture to its end, which must be a good one; what it printed. */
+export async function runFixture(t, name, ...args) {
+  const { code, signal, stdout, stderr } = await ended(spawnFixture(t, name, args));
+  assert.equal(code, 0, `${name} ended with ${code ?? signal}: ${stderr}`);
+  assert.equal(stderr, '');
+  return stdout;
+}
+
+/** Resolves with the next line that a child prints. */
+export function nextLine(child) {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const onData = (data) => {
+      text += data;
+      if (!text.includes('\n')) return;
+      child.stdout.off('data', onData);
+      resolve(text.slice(0, text.indexOf('\n')));
+    };
+    child.stdout.on('data', onData);
+    child.once('exit', (code) => reject(new Error(`the child ended with ${code} before it printed a line`)));
+  });
+}

@@ -1,0 +1,136 @@
+// Checked by `tsc --noEmit`: what the types promise, and what they refuse.
+import {
+  type BatchOperation,
+  CairnDB,
+  CairnError,
+  type DatabaseOptions,
+  type DatabaseRecord,
+  type DatabaseStats,
+  type Dictionary,
+  type Durability,
+  type ErrorCode,
+  type RangeOptions,
+  type VerifyReport,
+  type WriteOptions,
+} from 'cairndb';
+
+interface User {
+  name: string;
+}
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function expectType<Expected>() {
+  return <Actual>(_: Actual, ..._equal: Equal<Expected, Actual> extends true ? [] : [never]): void => {};
+}
+
+export async function promises(): Promise<void> {
+  const options: DatabaseOptions = {
+    databaseDirectory: './data',
+    dictionaries: { a: { deflate: { name: 'n' } }, b: { inflate: { n: 'name' } } },
+    durableWrites: true,
+    durability: 'full',
+    syncInterval: 1,
+    flushInterval: 1,
+    reclaimDelay: 1,
+    keepGenerations: 1,
+    memtableBytes: 65_536,
+    mmap: true,
+  };
+  const db = new CairnDB(options);
+  expectType<Promise<void>>()(db.start());
+  expectType<Promise<CairnDB>>()(CairnDB.open('./data', { durability: 'os' }));
+  expectType<string>()(db.directory);
+
+  expectType<Promise<boolean>>()(db.write('t', 'k', 1));
+  expectType<Promise<boolean>>()(db.write('t', 'k', 1, 5, 'dictionary'));
+  expectType<Promise<boolean>>()(db.write('t', 'k', 1, undefined, 'dictionary'));
+  const terms: WriteOptions = { expiresAt: new Date(), dictionary: null, ifVersion: 0, durability: 'eventual' };
+  expectType<Promise<boolean>>()(db.write('t', 'k', 1, terms));
+  expectType<Promise<boolean>>()(db.delete('t', 'k'));
+
+  // biome-ignore lint/suspicious/noExplicitAny: without a type argument a value is any.
+  expectType<Promise<any>>()(db.get('t', 'k'));
+  expectType<Promise<User | undefined>>()(db.get<User>('t', 'k'));
+  expectType<Promise<[key: string, value: User][]>>()(db.get<User>('t'));
+  expectType<User | undefined>()(db.getSync<User>('t', 'k'));
+  expectType<Promise<(User | undefined)[]>>()(db.getMany<User>('t', ['a', 'b'] as const));
+  expectType<Promise<DatabaseRecord<User> | undefined>>()(db.getRecord<User>('t', 'k'));
+  const record = await db.getRecord<User>('t', 'k');
+  if (record) {
+    expectType<number>()(record.version);
+    expectType<number | null>()(record.expiration);
+    expectType<string | null>()(record.dictionaryName);
+    await db.write('t', 'copy', record.value, { expiresAt: record.expiration, dictionary: record.dictionaryName });
+  }
+  expectType<Promise<boolean>>()(db.has('t', 'k'));
+
+  const range: RangeOptions = { gte: 'a', lt: 'b', prefix: 'a', reverse: true, limit: 5 };
+  for await (const [key, value] of db.entries<User>('t', range)) {
+    expectType<string>()(key);
+    expectType<User>()(value);
+  }
+  for await (const key of db.keys('t', range)) expectType<string>()(key);
+  for await (const value of db.values<User>('t')) expectType<User>()(value);
+
+  const batch: BatchOperation[] = [
+    { type: 'put', table: 't', key: 'k', value: 1, ttl: 5, dictionary: 'a', ifVersion: 0 },
+    { type: 'del', table: 't', key: 'k', ifVersion: 1 },
+  ];
+  const durability: Durability = 'full';
+  expectType<Promise<boolean>>()(db.batch(batch, { durability }));
+
+  expectType<Promise<number>>()(db.getTableSize('t'));
+  expectType<string[]>()(db.listTables());
+  expectType<Promise<boolean>>()(db.deleteTable('t'));
+  expectType<Promise<number>>()(db.cleanupExpired('t'));
+  expectType<Promise<number>>()(db.cleanupAllExpired());
+  expectType<Promise<void>>()(db.flush());
+  expectType<Promise<void>>()(db.compact());
+  expectType<Promise<VerifyReport>>()(db.verify());
+  expectType<Promise<DatabaseStats>>()(db.stats());
+
+  const dictionary: Dictionary = { deflate: { name: 'n' } };
+  expectType<void>()(db.addDictionary('a', dictionary));
+  expectType<boolean>()(db.removeDictionary('a'));
+  expectType<string[]>()(db.listDictionaries());
+  expectType<Promise<void>>()(db.close());
+  expectType<Promise<void>>()(db[Symbol.asyncDispose]());
+  await using _disposed: AsyncDisposable = db;
+
+  try {
+    await db.write('t', 'k', 1, { ifVersion: 1 });
+  } catch (error) {
+    if (!(error instanceof CairnError)) throw error;
+    expectType<ErrorCode>()(error.code);
+    expectType<number | undefined>()(error.actualVersion);
+  }
+}
+
+export function refusals(db: CairnDB): void {
+  // @ts-expect-error: the directory is required.
+  new CairnDB({});
+  // @ts-expect-error: there is no such option.
+  new CairnDB({ databaseDirectory: 'd', durablity: 'os' });
+  // @ts-expect-error: there is no such level.
+  new CairnDB({ databaseDirectory: 'd', durability: 'fsync' });
+  // @ts-expect-error: the directory is the first argument.
+  void CairnDB.open('d', { databaseDirectory: 'd' });
+  // @ts-expect-error: a key is a string.
+  void db.write('t', 1, 1);
+  // @ts-expect-error: a Date goes into the options.
+  void db.write('t', 'k', 1, new Date());
+  // @ts-expect-error: either options or a dictionary name.
+  void db.write('t', 'k', 1, {}, 'd');
+  // @ts-expect-error: both directions.
+  db.addDictionary('d', { deflate: { a: 'b' }, inflate: { b: 'a' } });
+  // @ts-expect-error: neither direction.
+  db.addDictionary('d', {});
+  // @ts-expect-error: a put has a value.
+  void db.batch([{ type: 'put', table: 't', key: 'k' }]);
+  // @ts-expect-error: a del has none.
+  void db.batch([{ type: 'del', table: 't', key: 'k', value: 1 }]);
+  // @ts-expect-error: the directory cannot be changed.
+  db.directory = 'other';
+  // @ts-expect-error: there is no such member of a range.
+  db.entries('t', { start: 'a' });
+}

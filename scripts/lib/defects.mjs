@@ -1,0 +1,284 @@
+// Deliberate defects: each breaks one promise of the engine, and names the test that must notice.
+//
+// `from` stands exactly once in `file`; `to` is the defect. `test` is what `cargo test` is given.
+
+const crash = ['-p', 'cairndb-sim', '--test', 'engine_crash'];
+const between = ['-p', 'cairndb-sim', '--test', 'engine_between'];
+const faults = ['-p', 'cairndb-sim', '--test', 'engine_faults'];
+const model = ['-p', 'cairndb-sim', '--test', 'engine_model'];
+const format = ['-p', 'cairndb', '--lib', 'format_tests'];
+const time = ['-p', 'cairndb-sim', '--test', 'engine_time'];
+const stone = ['-p', 'cairndb', '--lib', 'stone'];
+const env = ['-p', 'cairndb', '--lib', 'env'];
+
+const source = (name) => `crates/cairndb/src/${name}`;
+
+export const defects = [
+  {
+    name: 'a write at level full is acknowledged before its sync',
+    file: source('database.rs'),
+    from: `        if durability == Durability::Full {
+            self.sync(ticket)?;
+        }
+        Ok(outcomes)`,
+    to: '        Ok(outcomes)',
+    test: crash,
+  },
+  {
+    name: 'a write at level os is acknowledged before the operating system has it',
+    file: source('journal/writer.rs'),
+    from: 'let waits = durability == Durability::Eventual && ',
+    to: 'let waits = durability != Durability::Full && ',
+    test: crash,
+  },
+  {
+    name: 'a table that is dropped is acknowledged before its sync',
+    file: source('database.rs'),
+    from: `        if durability == Durability::Full {
+            self.sync(ticket)?;
+        }
+        Ok(was_there)`,
+    to: '        Ok(was_there)',
+    test: crash,
+  },
+  {
+    name: 'the directory is not synced for a new journal segment',
+    file: source('journal/sync.rs'),
+    from: '            if is_new {',
+    to: '            if false {',
+    test: crash,
+  },
+  {
+    name: 'later segments are synced before earlier ones',
+    file: source('journal/sync.rs'),
+    from: 'for (index, segment) in segments.iter().enumerate() {',
+    to: 'for (index, segment) in segments.iter().enumerate().rev() {',
+    test: time,
+  },
+  {
+    name: 'a manifest is renamed before its sync',
+    file: source('manifest.rs'),
+    from: '    file.sync()',
+    to: '    Ok(())',
+    test: crash,
+  },
+  {
+    name: 'the directory is not synced after a manifest was renamed',
+    file: source('manifest.rs'),
+    from: `            .and_then(|()| env.rename(&temporary, &path))
+            .and_then(|()| env.sync_dir(directory));`,
+    to: '            .and_then(|()| env.rename(&temporary, &path));',
+    test: crash,
+  },
+  {
+    name: 'a manifest is written under its final name',
+    file: source('manifest.rs'),
+    from: `write_new(env, &temporary, &bytes)
+            .and_then(|()| env.rename(&temporary, &path))`,
+    to: 'write_new(env, &path, &bytes)',
+    test: crash,
+  },
+  {
+    name: 'a stone is not synced before a manifest names it',
+    file: source('stone/writer.rs'),
+    from: '        out.file.sync().map_err(|error| Error::io(&out.path, "sync a table file", &error))?;\n',
+    to: '',
+    test: crash,
+  },
+  {
+    name: "a stone's name is not synced before a manifest names it",
+    file: source('reclaim.rs'),
+    from: '        self.sync_names(&generations.current, &next)?;\n',
+    to: '',
+    test: crash,
+  },
+  {
+    name: 'a checkpoint gives up segments before what was carried past them is on the disk',
+    file: source('checkpoint.rs'),
+    from: '        self.syncer.sync_all()?;\n        let frozen',
+    to: '        let frozen',
+    test: crash,
+  },
+  {
+    name: 'a checkpoint carries no tiny tables',
+    file: source('checkpoint.rs'),
+    from: '            self.carry(table)?;\n',
+    to: '',
+    test: model,
+  },
+  {
+    name: 'a journal frame is not compared with its digest',
+    file: source('journal/frame.rs'),
+    from: 'if xxh3_64_with_seed(digested, place.seed(offset as u64)) != digest {',
+    to: 'if false {',
+    test: format,
+  },
+  {
+    name: "a journal frame's digest does not depend on its place",
+    file: source('journal/frame.rs'),
+    from: 'if xxh3_64_with_seed(digested, place.seed(offset as u64)) != digest {',
+    to: 'if xxh3_64_with_seed(digested, place.seed(0)) != digest {',
+    test: format,
+  },
+  {
+    name: 'damage to the journal is taken for a crash',
+    file: source('journal/replay.rs'),
+    from: '    refuse_damage(env, directory, segments, from, end)?;\n    Ok(end)',
+    to: '    Ok(end)',
+    test: format,
+  },
+  {
+    name: 'a frame claims that everything before it is on the disk',
+    file: source('journal/writer.rs'),
+    from: 'let lag = self.end.offset.saturating_sub(durable);',
+    to: 'let lag = 0;',
+    test: crash,
+  },
+  {
+    name: 'a segment claims that all of the one before it is on the disk',
+    file: source('journal/writer.rs'),
+    from: '        self.durable_before = self.durable();',
+    to: '        self.durable_before = (self.end.number, self.end.offset);',
+    test: crash,
+  },
+  {
+    name: 'a generation claims that a segment was on the disk whose name was not',
+    file: source('journal/writer.rs'),
+    from: '        self.durable_before = self.durable();',
+    to: '        self.durable_before = self.durable().max((self.end.number, 0));',
+    test: between,
+  },
+  {
+    name: 'a failed sync is tried again',
+    file: source('journal/sync.rs'),
+    from: '                state.failed.get_or_insert(error.clone());\n            }\n        }\n        self.finished',
+    to: '            }\n        }\n        self.finished',
+    test: faults,
+  },
+  {
+    name: 'a journal whose write failed is written on',
+    file: source('journal/writer.rs'),
+    from: '                self.syncer.fail(error.clone());\n            }\n            return Err(error);',
+    to: '            }\n            return Err(error);',
+    test: time,
+  },
+  {
+    name: 'recovery syncs a tail whose pages may have been dropped, and does not write it again',
+    file: source('recover.rs'),
+    from: '                write_again(&*file, start..stop)?;\n',
+    to: '',
+    test: faults,
+  },
+  {
+    name: 'recovery does not bring the tail of the journal to the disk',
+    file: source('recover.rs'),
+    from: '    make_durable(&*env, directory, &files, &chosen, end)?;\n',
+    to: '',
+    test: crash,
+  },
+  {
+    name: 'recovery leaves what a crash left behind',
+    file: source('recover.rs'),
+    from: '    remove_orphans(&*env, directory, &files, &chosen, end)?;\n',
+    to: '',
+    test: crash,
+  },
+  {
+    name: 'recovery does not go back to the generation before',
+    file: source('recover.rs'),
+    from: 'files.generations.iter().rev() {',
+    to: 'files.generations.iter().rev().take(1) {',
+    test: ['-p', 'cairndb-sim'],
+  },
+  {
+    name: 'replay does not drop tables',
+    file: source('recover.rs'),
+    from: '                let Some(table) = self.tables.remove(&table) else {',
+    to: '                let Some(table) = self.tables.get(&table).cloned() else {',
+    test: model,
+  },
+  {
+    name: 'a merge drops tombstones that still hide something',
+    file: source('merge.rs'),
+    from: 'if bottom && row.meta().tombstone {',
+    to: 'if row.meta().tombstone {',
+    test: model,
+  },
+  {
+    name: 'a checkpoint drops tombstones that still hide something',
+    file: source('checkpoint.rs'),
+    from: 'let bottom = frozen.table.levels.load().stones.is_empty();',
+    to: 'let bottom = true;',
+    test: model,
+  },
+  {
+    name: 'memtables keep no version for snapshots',
+    file: source('memtable.rs'),
+    from: '        if !snapshots_open {\n',
+    to: '        if true {\n',
+    test: model,
+  },
+  {
+    name: 'a condition is not compared',
+    file: source('commit.rs'),
+    from: '                if actual != expected {',
+    to: '                if false {',
+    test: model,
+  },
+  {
+    name: 'only the operation whose condition fails is left out of a batch',
+    file: source('commit.rs'),
+    from: '                values.by_ref().take(batch.len()).for_each(drop);\n                continue;',
+    to: '                values.by_ref().take(batch.len().min(1)).for_each(drop);\n                continue;',
+    test: model,
+  },
+  {
+    name: 'what has expired is still read',
+    file: source('read.rs'),
+    from: '!meta.tombstone && (meta.expiration.is_none() || !meta.is_expired(self.env.now()))',
+    to: '!meta.tombstone',
+    test: model,
+  },
+  {
+    name: 'versions begin again with each write',
+    file: source('commit.rs'),
+    from: 'let version = self.version(current) + 1;',
+    to: 'let version = 1;',
+    test: model,
+  },
+  {
+    name: 'replaced files are removed at once',
+    file: source('reclaim.rs'),
+    from: '.take_while(|old| now.saturating_sub(old.since) >= delay.as_nanos() as u64)',
+    to: '',
+    test: time,
+  },
+  {
+    name: 'a file that somebody reads is removed',
+    file: source('reclaim.rs'),
+    from: 'is_some_and(|stone| stone.strong_count() > 0)',
+    to: 'is_some_and(|_| false)',
+    test: time,
+  },
+  {
+    name: 'a record of a stone is not compared with its checksum',
+    file: source('stone/record.rs'),
+    from: 'let intact = checksum(header.salt, at, bytes.get(CHECKSUM..len)?) == crc;',
+    to: 'let intact = true;',
+    test: stone,
+  },
+  {
+    name: 'a line of a stone is not compared with its checksum',
+    file: source('stone/reader.rs'),
+    from: 'Ok(sound) if checksum(footer.header.salt, offset, payload) == u32::from_le_bytes(*crc) => Ok(sound),',
+    to: 'Ok(sound) => Ok(sound),',
+    test: stone,
+  },
+  {
+    name: 'a directory that another process has is opened',
+    file: source('env/real.rs'),
+    from: '        match file.try_lock() {\n            Ok(()) => {}',
+    to: '        match file.try_lock() {\n            Ok(()) => {}\n            Err(TryLockError::WouldBlock) if file.metadata().is_ok() => {}',
+    test: env,
+  },
+];
