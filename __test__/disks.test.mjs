@@ -6,7 +6,7 @@ import process from 'node:process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { needs, runScript } from './disks/machine.mjs';
-import { ended, newDirectory, onEnd } from './helpers.mjs';
+import { ended, newDirectory, onEnd, scriptArgs } from './helpers.mjs';
 
 /** Does something bad to a database in a process of its own, which may open few files. */
 async function strike(t, fault) {
@@ -14,7 +14,7 @@ async function strike(t, fault) {
   // It may become a user without rights.
   chmodSync(dirname(directory), 0o777);
   const file = fileURLToPath(new URL('./disks/faults.mjs', import.meta.url));
-  const runtime = globalThis.Deno ? [process.execPath, 'run', '-A', file] : [process.execPath, file];
+  const runtime = [process.execPath, ...scriptArgs(file)];
   const child = spawn('sh', ['-c', 'ulimit -S -n 128 && exec "$@"', 'sh', ...runtime, fault, directory]);
   onEnd(t, () => child.kill('SIGKILL'));
   const { code, signal, stderr } = await ended(child);

@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CairnDB } from 'cairndb';
-import { ended, newDirectory, onEnd } from './helpers.mjs';
+import { ended, newDirectory, onEnd, scriptArgs } from './helpers.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (name) => readFileSync(`${root}${name}`, 'utf8');
@@ -53,8 +53,7 @@ function normalize(output) {
 for (const { name, path, source } of programs) {
   test(`${name} prints what it says`, async (t) => {
     const directory = dirname(newDirectory(t));
-    const args = globalThis.Deno ? ['run', '-A', path] : [path];
-    const child = spawn(process.execPath, args, { cwd: directory, env: { ...process.env, NO_COLOR: '1' } });
+    const child = spawn(process.execPath, scriptArgs(path), { cwd: directory, env: { ...process.env, NO_COLOR: '1' } });
     onEnd(t, () => child.kill('SIGKILL'));
     const { code, stdout, stderr } = await ended(child);
     assert.equal(code, 0, stderr);

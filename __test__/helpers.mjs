@@ -94,11 +94,18 @@ export async function collect(iterable) {
   return items;
 }
 
+/** What the runtime that runs this test is given to run a script. */
+export function scriptArgs(file) {
+  return globalThis.Deno ? ['run', '-A', file] : [file];
+}
+
 /** Starts a fixture in a process of its own, under the runtime that runs this test. */
 export function spawnFixture(t, name, args = [], options = {}) {
   const file = fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
-  const runtimeArgs = globalThis.Deno ? ['run', '-A', file] : [file];
-  const child = spawn(process.execPath, [...runtimeArgs, ...args], { stdio: ['pipe', 'pipe', 'pipe'], ...options });
+  const child = spawn(process.execPath, [...scriptArgs(file), ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    ...options,
+  });
   onEnd(t, () => child.kill('SIGKILL'));
   return child;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { ended, newDirectory, onEnd } from '../helpers.mjs';
+import { ended, newDirectory, onEnd, scriptArgs } from '../helpers.mjs';
 
 /** Mounts in a namespace are seen by the processes in it only, and gone when the last of them ends, however it does. */
 const NAMESPACE = [
@@ -50,8 +50,8 @@ export async function runScript(t, name, args = [], env = {}) {
   const place = newDirectory(t);
   mkdirSync(place);
   const file = fileURLToPath(new URL(name, import.meta.url));
-  const runtime = globalThis.Deno ? [process.execPath, 'run', '-A', file] : [process.execPath, file];
-  const child = spawn(command, [...before, ...runtime, ...args.map(String)], {
+  const script = [process.execPath, ...scriptArgs(file), ...args.map(String)];
+  const child = spawn(command, [...before, ...script], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env, TMPDIR: place },
   });

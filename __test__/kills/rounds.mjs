@@ -8,6 +8,7 @@ import process from 'node:process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CairnDB } from 'cairndb';
+import { scriptArgs } from '../helpers.mjs';
 import { Oracle, parseTrace, readAll } from './oracle.mjs';
 import { planRound } from './plan.mjs';
 
@@ -16,8 +17,7 @@ const PATIENCE = 60_000;
 
 function start(name, ...args) {
   const file = fileURLToPath(new URL(name, import.meta.url));
-  const runtimeArgs = globalThis.Deno ? ['run', '-A', file] : [file];
-  return spawn(process.execPath, [...runtimeArgs, ...args.map(String)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  return spawn(process.execPath, [...scriptArgs(file), ...args.map(String)], { stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 /** Waits some microseconds; timers are too coarse for short ones. */

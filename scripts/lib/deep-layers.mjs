@@ -1,5 +1,8 @@
 // What the deep test consists of. A layer is a command that runs for so many seconds and says what it tried.
 
+import { readdirSync } from 'node:fs';
+import { root } from './run.mjs';
+
 /**
  * @typedef {object} Layer
  * @property {string} name
@@ -30,6 +33,8 @@ const last = (line, seeds) => (output) => {
   return counts && { seeds, counts };
 };
 
+const FUZZ_TARGETS = readdirSync(`${root}fuzz/fuzz_targets`).length;
+
 /** All targets together take the seconds. It needs cargo-fuzz; without it the layer fails and says so. */
 const fuzz = {
   name: 'fuzz',
@@ -38,7 +43,6 @@ const fuzz = {
   command: (seconds) => ['node', 'scripts/fuzz.mjs', '--seconds', String(Math.ceil(seconds / FUZZ_TARGETS))],
   read: last(/^fuzz: (\d+ executions)$/gm, 'none'),
 };
-const FUZZ_TARGETS = 7;
 
 /** A round of a kill takes about this long, in seconds. */
 const KILL = 0.7;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::batch::Durability;
 use crate::env::Lane;
 use crate::error::Result;
-use crate::inner::Inner;
+use crate::inner::{Inner, RETRY};
 use crate::manifest::{Count, StoneEntry, TableEntry};
 use crate::memtable::Memtable;
 use crate::merge::write_stone;
@@ -17,9 +17,6 @@ use crate::record::Entry;
 use crate::runs::{Bounds, Run};
 use crate::sync::AtomicBool;
 use crate::table::{Layer, Levels, Table};
-
-/// After a failure, a full disk say, the next try waits this long.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// A table whose memtables were frozen, and what it held at that moment.
 struct Frozen {

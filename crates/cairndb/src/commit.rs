@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use crate::batch::{Action, Durability, MAX_COMMIT_BYTES, Op, Outcome};
 use crate::env::Lane;
 use crate::error::{Code, Error, Result};
-use crate::inner::{Core, Inner};
+use crate::inner::{Core, Inner, RETRY};
 use crate::journal::{FrameBuilder, Ticket};
 use crate::manifest::Count;
 use crate::memtable::Held;
@@ -21,9 +21,6 @@ use crate::table::{Recount, Table};
 
 /// How many times its budget unflushed memory may grow while flushing fails.
 const FULL_FACTOR: usize = 4;
-
-/// What found the disk full is tried again after this long.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// What stands under a key: its meta data and the length of its value.
 type Current = Option<(Meta, usize)>;

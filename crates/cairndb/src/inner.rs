@@ -18,6 +18,10 @@ use crate::stone::{Access, Stone};
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, RwLock};
 use crate::table::Table;
 
+/// What failed in the background, on a full disk say, or what somebody still reads is tried or looked at again after this
+/// long.
+pub(crate) const RETRY: Duration = Duration::from_secs(1);
+
 /// The names that the database knows.
 #[derive(Default)]
 pub(crate) struct Catalog {

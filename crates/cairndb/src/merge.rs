@@ -7,16 +7,13 @@ use std::time::Duration;
 
 use crate::env::Lane;
 use crate::error::{Code, Error, Result};
-use crate::inner::Inner;
+use crate::inner::{Inner, RETRY};
 use crate::manifest::StoneEntry;
 use crate::plan::plan_merge;
 use crate::runs::{Bounds, Merged, Run};
 use crate::stone::{Stone, StoneWriter};
 use crate::sync::AtomicBool;
 use crate::table::{Layer, Table};
-
-/// After a failure, a full disk say, the next try waits this long.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// Writes the newest record of each key of `runs`, newest run first, into a new stone. At the `bottom` of a stack
 /// tombstones have nothing left to hide and are left out. `None` if no record remains.

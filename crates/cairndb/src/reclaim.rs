@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::env::{Env, Lane};
 use crate::error::{Error, Result};
-use crate::inner::{Generations, Inner};
+use crate::inner::{Generations, Inner, RETRY};
 use crate::journal::segment_path;
 use crate::manifest::{Manifest, manifest_path};
 use crate::merge::stone_path;
@@ -19,9 +19,6 @@ pub(crate) struct Superseded {
     /// By the environment's monotonic clock, nanoseconds.
     pub(crate) since: u64,
 }
-
-/// What somebody still reads is looked at again after this long.
-const RETRY: Duration = Duration::from_secs(1);
 
 impl Inner {
     /// Puts the next generation in place: `change` says how its manifest differs, `install` makes the same change in

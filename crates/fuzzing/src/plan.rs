@@ -137,7 +137,10 @@ impl Run {
         let operations: Vec<Operation> = (0..=choices.below(4)).map(|_| operation(choices, now)).collect();
         let expected = self.timeline.change(|model| model.commit(&operations, now));
         let (db, dictionary) = self.db.as_ref().expect("a database is open");
-        let ops: Vec<Op<'_>> = operations.iter().map(|operation| op(operation, *dictionary)).collect();
+        let ops: Vec<Op<'_>> = operations
+            .iter()
+            .map(|operation| operation.op(operation.put.as_ref().and_then(|put| put.dictionary).map(|_| *dictionary)))
+            .collect();
         let outcomes: Vec<Outcome> = db.commit(&ops, level)?;
         assert_eq!(outcomes, expected, "{operations:?}");
         self.timeline.acknowledge(level);
@@ -190,21 +193,4 @@ fn put(choices: &mut Choices<'_>, now: u64) -> Put {
     }
     let len = usize::from(choices.byte()) * if head & 8 == 0 { 1 } else { 40 };
     Put { value: vec![head; len], kind: Kind::BYTES, expiration, dictionary: None }
-}
-
-/// The operation as the engine takes it.
-fn op(operation: &Operation, dictionary: DictionaryId) -> Op<'_> {
-    let (table, key) = (operation.table.as_str(), operation.key.as_slice());
-    let mut op = match &operation.put {
-        None => Op::delete(table, key),
-        Some(put) => {
-            let op = Op::put(table, key, put.kind, &put.value);
-            let op = put.expiration.map_or(op, |at| op.expires_at(at));
-            if put.dictionary.is_some() { op.dictionary(dictionary) } else { op }
-        }
-    };
-    if let Some(version) = operation.if_version {
-        op = op.if_version(version);
-    }
-    if operation.joined { op.joined() } else { op }
 }

@@ -10,7 +10,7 @@ use cairndb::{Database, DictionaryId, Durability, Op, Options, Result};
 
 use crate::crash::CrashPlan;
 use crate::env::SimEnv;
-use crate::model::{Mark, Model, Operation, Put, Timeline};
+use crate::model::{Mark, Model, Operation, Timeline};
 use crate::moment::Moment;
 use crate::reads::{self, Reader};
 use crate::rng::Rng;
@@ -421,7 +421,8 @@ impl Driver {
         self.note();
         let Self { db, timeline, env, .. } = self;
         let Open { db, dictionaries, .. } = db.as_ref().expect("a database is open");
-        let ops: Vec<Op<'_>> = operations.iter().map(|operation| op(operation, dictionaries)).collect();
+        let ops: Vec<Op<'_>> =
+            operations.iter().map(|operation| operation.op(revision(operation, dictionaries))).collect();
         // A commit waits before it looks at the clock if flushing lags.
         let (clock, pause) = (env.monotonic(), db.pressure().as_nanos() as u64);
         let now = env.now() - clock / 1_000_000 + (clock + pause) / 1_000_000;
@@ -444,25 +445,9 @@ impl Driver {
     }
 }
 
-/// The operation as the engine takes it.
-fn op<'a>(operation: &'a Operation, dictionaries: &[DictionaryId]) -> Op<'a> {
-    let (table, key) = (operation.table.as_str(), operation.key.as_slice());
-    let mut op = match &operation.put {
-        None => Op::delete(table, key),
-        Some(put) => {
-            let op = Op::put(table, key, put.kind, &put.value);
-            let op = put.expiration.map_or(op, |at| op.expires_at(at));
-            revision(put, dictionaries).map_or(op, |id| op.dictionary(id))
-        }
-    };
-    if let Some(version) = operation.if_version {
-        op = op.if_version(version);
-    }
-    if operation.joined { op.joined() } else { op }
-}
-
 /// One of the revisions of the dictionary that a put names. Which one must not matter to a reader.
-fn revision(put: &Put, dictionaries: &[DictionaryId]) -> Option<DictionaryId> {
+fn revision(operation: &Operation, dictionaries: &[DictionaryId]) -> Option<DictionaryId> {
+    let put = operation.put.as_ref()?;
     let name = put.dictionary?;
     let of_name = DICTIONARIES.iter().zip(dictionaries).filter(|(known, _)| known.0 == name);
     let revisions: Vec<DictionaryId> = of_name.map(|(_, id)| *id).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use cairndb::{Durability, Kind, Outcome};
+use cairndb::{DictionaryId, Durability, Kind, Op, Outcome};
 
 use crate::crash::CrashPlan;
 
@@ -21,6 +21,25 @@ pub struct Operation {
     pub if_version: Option<u64>,
     /// In the same batch as the operation before it: both happen or neither does.
     pub joined: bool,
+}
+
+impl Operation {
+    /// The operation as the engine takes it, with this revision of the dictionary that a put names.
+    #[must_use]
+    pub fn op(&self, dictionary: Option<DictionaryId>) -> Op<'_> {
+        let mut op = match &self.put {
+            None => Op::delete(&self.table, &self.key),
+            Some(put) => {
+                let op = Op::put(&self.table, &self.key, put.kind, &put.value);
+                let op = put.expiration.map_or(op, |at| op.expires_at(at));
+                dictionary.map_or(op, |id| op.dictionary(id))
+            }
+        };
+        if let Some(version) = self.if_version {
+            op = op.if_version(version);
+        }
+        if self.joined { op.joined() } else { op }
+    }
 }
 
 /// What a put writes.

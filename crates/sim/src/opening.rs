@@ -63,9 +63,11 @@ impl<E: Env, F: Fn(&E, &Path, Mode) -> io::Result<Box<dyn File>> + Send + Sync +
     }
 }
 
+type Work = Box<dyn FnMut() + Send>;
+
 /// What is done in the middle of other work, as another thread does it.
 #[derive(Clone, Default)]
-pub struct Interruption(Arc<Mutex<Option<Box<dyn FnMut() + Send>>>>);
+pub struct Interruption(Arc<Mutex<Option<Work>>>);
 
 impl Interruption {
     /// From now on this is done.
@@ -78,7 +80,7 @@ impl Interruption {
         self.put(None);
     }
 
-    fn put(&self, what: Option<Box<dyn FnMut() + Send>>) {
+    fn put(&self, what: Option<Work>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = what;
     }
 
