@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CairnDB, CairnError } from 'cairndb';
 
 /** @typedef {import('node:test').TestContext} TestContext */
+
+const native = createRequire(import.meta.url)('../native.cjs');
 
 /** @type {WeakMap<TestContext, (() => unknown)[]>} */
 const cleanups = new WeakMap();
@@ -85,6 +88,20 @@ export async function refusesToWrite(db, call, code, pattern) {
   await rejects(call, code, pattern);
   await db.flush();
   assert.deepEqual(db.listTables(), []);
+}
+
+/** Writes a value under `k` of `t` as a later version, or a faulty program, might: past the facade. */
+export async function writeRaw(t, directory, kind, content) {
+  const options = { durability: 1, syncInterval: 1000, flushInterval: 100, reclaimDelay: 0, keepGenerations: 1 };
+  const handle = await native.open(directory, { ...options, memtableBytes: 65_536, mmap: true }, () => {});
+  onEnd(t, () => handle.close());
+  const value = Buffer.from(content);
+  const request = Buffer.concat([
+    Buffer.from([0, 1, 0, 't'.charCodeAt(0), 1, 0, 'k'.charCodeAt(0), kind]),
+    Buffer.from(Uint32Array.of(value.length).buffer),
+    value,
+  ]);
+  assert.deepEqual(handle.commit(request, request.length, 1), Float64Array.of(1));
 }
 
 /** What an async iterable yields. */

@@ -95,8 +95,8 @@ test('stats count records, bytes, reads, and what they cost', async (t) => {
   const table = stats.tables.find(({ name }) => name === 'b');
   assert.equal(table.liveRecords, 50);
   assert.equal(stats.liveRecords, 50);
-  // Keys of 2 or 3 bytes, values of 98 characters and two quotes.
-  assert.equal(table.liveBytes, 10 * 102 + 40 * 103);
+  // Keys of 2 or 3 bytes, values of 98 characters and three bytes in front of them.
+  assert.equal(table.liveBytes, 10 * 103 + 40 * 104);
   assert.equal(stats.liveBytes, table.liveBytes);
   assert.ok(stats.reads >= 50);
   assert.ok(stats.diskWrittenBytes > stats.writtenBytes);

@@ -35,6 +35,7 @@ const BAD_OPTIONS = [
   ['keepGenerations of 0', { databaseDirectory: 'd', keepGenerations: 0 }, /at least 1/],
   ['a fraction of keepGenerations', { databaseDirectory: 'd', keepGenerations: 1.5 }, /whole number/],
   ['too small memtableBytes', { databaseDirectory: 'd', memtableBytes: 1000 }, /65536/],
+  ['an objectCache that is no count', { databaseDirectory: 'd', objectCache: true }, /objectCache is true/],
   ['memtableBytes as a string', { databaseDirectory: 'd', memtableBytes: '64MB' }, /"64MB"/],
   ['dictionaries that are no object', { databaseDirectory: 'd', dictionaries: [DICTIONARY] }, /an array/],
 ];
@@ -80,6 +81,7 @@ const GOOD_OPTIONS = [
   { durability: 'os', syncInterval: 1.5 },
   { reclaimDelay: 0, keepGenerations: 3 },
   { memtableBytes: 65_536 },
+  { objectCache: 10 },
   { mmap: false },
 ];
 

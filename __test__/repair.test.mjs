@@ -170,3 +170,19 @@ if (process.platform !== 'win32') {
     for (const name of readdirSync(target)) assert.equal(statSync(join(target, name)).mode & 0o777, 0o600, name);
   });
 }
+
+test('the shapes of values are in the journal too, when the manifest is lost', async (t) => {
+  const db = await open(t);
+  const values = Array.from({ length: 30 }, (_, index) => ({ index, at: { x: index }, tags: ['a'] }));
+  for (const [index, value] of values.entries()) await db.write('t', `k${index}`, value);
+  await db.compact();
+  await db.close();
+  const manifests = readdirSync(db.directory).filter((name) => name.endsWith('.manifest'));
+  for (const name of manifests) unlinkSync(join(db.directory, name));
+  const target = join(dirname(db.directory), 'repaired');
+  const { records } = await CairnDB.repair(db.directory, target);
+  assert.equal(records, 30);
+  const repaired = await openAt(t, target);
+  const [table] = repaired.listTables();
+  for (const [index, value] of values.entries()) assert.deepEqual(repaired.getSync(table, `k${index}`), value);
+});

@@ -5,19 +5,21 @@
 
 use std::sync::Arc;
 
-use cairndb::{Database, Durability};
+use cairndb::{Database, DictionaryId, Durability};
 use napi::bindgen_prelude::{
     BufferSlice, FromNapiValue, Function, FunctionCallContext, JsObjectValue, JsValue, Object, ToNapiValue,
 };
 use napi::{Env, Result, sys};
 
-use crate::cursor::{NativeCursor, RawRange};
-use crate::failure::{Answer, Failure, Outcome};
+use crate::cursor::{self, RawRange};
+use crate::failure::{Answer, Failure, Outcome, guarded};
+use crate::memory::{self, Memory};
+use crate::point;
 use crate::promise::{self, Deferred};
 use crate::queue::{Committed, Queue};
 use crate::report::{RawStats, RawVerifyReport};
 use crate::text::Text;
-use crate::values::{Found, Raw, RawRecord, RawValue};
+use crate::values::{Found, Raw, RawRecord, Values};
 
 /// Whoever may still use a handle. When the last one is garbage the handle is closed, without holding up the event loop.
 pub(crate) struct Share(Arc<Queue>);
@@ -37,15 +39,19 @@ impl Drop for Share {
 /// A call of a method.
 struct Call<'a> {
     share: &'a Arc<Share>,
+    memory: Memory,
     arguments: FunctionCallContext<'a>,
 }
 
 /// Makes the JavaScript object. What its methods do is said in `ts/native.ts`.
 pub(crate) fn make(env: &Env, queue: Arc<Queue>) -> Result<Object<'_>> {
     let share = Arc::new(Share(queue));
-    let mut handle = Methods { env, share, object: Object::new(env)? };
+    let (memory, buffer) = Memory::new(env.raw())?;
+    let get = point::make(env.raw(), &share, memory, buffer)?;
+    let mut handle = Methods { env, share, memory, buffer, object: Object::new(env)? };
+    Memory::be_carried(env.raw(), handle.object.raw(), buffer)?;
+    handle.object.set_named_property("get", Raw(get))?;
     handle.add("commit", commit)?;
-    handle.add("get", get)?;
     handle.add("getMany", get_many)?;
     handle.add("getRecord", get_record)?;
     handle.add("has", has)?;
@@ -53,6 +59,10 @@ pub(crate) fn make(env: &Env, queue: Arc<Queue>) -> Result<Object<'_>> {
     handle.add("listTables", list_tables)?;
     handle.add("cursor", cursor)?;
     handle.add("defineDictionary", define_dictionary)?;
+    handle.add("defineShape", define_shape)?;
+    handle.add("shapes", shapes)?;
+    handle.add("changes", changes)?;
+    handle.add("dictionary", dictionary)?;
     handle.add("stats", stats)?;
     handle.add("dropTable", drop_table)?;
     handle.add("cleanupExpired", cleanup_expired)?;
@@ -66,14 +76,18 @@ pub(crate) fn make(env: &Env, queue: Arc<Queue>) -> Result<Object<'_>> {
 struct Methods<'env> {
     env: &'env Env,
     share: Arc<Share>,
+    memory: Memory,
+    buffer: sys::napi_value,
     object: Object<'env>,
 }
 
 impl Methods<'_> {
     fn add<R: ToNapiValue + 'static>(&mut self, name: &str, method: fn(Call<'_>) -> Result<R>) -> Result<()> {
-        let share = Arc::clone(&self.share);
-        let function: Function<'_, (), R> =
-            self.env.create_function_from_closure(name, move |arguments| method(Call { share: &share, arguments }))?;
+        let (share, memory) = (Arc::clone(&self.share), self.memory);
+        let function: Function<'_, (), R> = self
+            .env
+            .create_function_from_closure(name, move |arguments| method(Call { share: &share, memory, arguments }))?;
+        Memory::be_carried(self.env.raw(), function.raw(), self.buffer)?;
         self.object.set_named_property(name, function)
     }
 }
@@ -130,16 +144,12 @@ fn level(number: u32) -> Outcome<Durability> {
     }
 }
 
-fn get(call: Call<'_>) -> Result<Answer<Found<RawValue>>> {
-    let (table, key): (Text, Text) = (call.argument(0)?, call.argument(1)?);
-    call.read(|engine| Ok(Found(engine.get(&table, key.as_bytes())?.map(RawValue))))
-}
-
-fn get_many(call: Call<'_>) -> Result<Answer<Vec<Found<RawValue>>>> {
+fn get_many(call: Call<'_>) -> Result<Answer<Values>> {
     let (table, keys): (Text, Vec<Text>) = (call.argument(0)?, call.argument(1)?);
     call.read(|engine| {
         let snapshot = engine.snapshot(&table)?;
-        keys.iter().map(|key| Ok(Found(snapshot.get(key.as_bytes())?.map(RawValue)))).collect()
+        let records = keys.iter().map(|key| snapshot.get(key.as_bytes())).collect::<cairndb::Result<_>>()?;
+        Ok(Values { records, memory: call.memory })
     })
 }
 
@@ -162,9 +172,12 @@ fn list_tables(call: Call<'_>) -> Result<Answer<Vec<String>>> {
     call.read(Database::tables)
 }
 
-fn cursor(call: Call<'_>) -> Result<Answer<NativeCursor>> {
+fn cursor(call: Call<'_>) -> Result<Raw> {
     let (table, range): (Text, RawRange) = (call.argument(0)?, call.argument(1)?);
-    Ok(Answer::to(|| NativeCursor::open(call.share, &table, &range)))
+    let scan = guarded(|| Ok(call.share.queue().engine()?.scan(&table, &range.of_engine())?));
+    let scan = scan.map_err(|failure| failure.into_napi(call.arguments.env.raw()))?;
+    let Raw(buffer) = call.arguments.this::<Object<'_>>()?.get_named_property_unchecked("memory")?;
+    Ok(Raw(cursor::make(call.arguments.env, scan, range.values, call.share, (call.memory, buffer))?.raw()))
 }
 
 fn define_dictionary(call: Call<'_>) -> Result<Answer<u32>> {
@@ -173,6 +186,35 @@ fn define_dictionary(call: Call<'_>) -> Result<Answer<u32>> {
         let pairs: Vec<(&str, &str)> = deflate.iter().map(|(long, short)| (&**long, &**short)).collect();
         Ok(engine.define_dictionary(&name, &pairs)?.number())
     })
+}
+
+/// The number of a shape; -1 if objects that have it are to name their keys.
+fn define_shape(call: Call<'_>) -> Result<Answer<i64>> {
+    let keys: Vec<String> = call.argument(0)?;
+    call.read(|engine| {
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        Ok(engine.define_shape(&keys)?.map_or(-1, i64::from))
+    })
+}
+
+fn shapes(call: Call<'_>) -> Result<Answer<Vec<Vec<String>>>> {
+    let first: u32 = call.argument(0)?;
+    call.read(|engine| Ok(engine.shapes(first)))
+}
+
+/// The long and the short names of a dictionary, by turns; nothing if there is none with this number.
+fn dictionary(call: Call<'_>) -> Result<Answer<Vec<Vec<String>>>> {
+    let number: u32 = call.argument(0)?;
+    call.read(|engine| {
+        let pairs = engine.dictionary(DictionaryId::from_number(number)).unwrap_or_default();
+        Ok(pairs.into_iter().map(|(long, short)| vec![long, short]).collect())
+    })
+}
+
+fn changes(call: Call<'_>) -> Result<Raw> {
+    let counter = guarded(|| Ok(call.share.queue().engine()?.changes()));
+    let env = call.arguments.env.raw();
+    Ok(Raw(memory::changes(env, counter.map_err(|failure| failure.into_napi(env))?)?))
 }
 
 fn stats(call: Call<'_>) -> Result<Answer<RawStats>> {

@@ -5,6 +5,7 @@
 //!
 //! - [`registry`]: one engine for each directory, whoever in the process opens it;
 //! - [`queue`]: the writes of a handle in the order of its calls, some at once and some on a thread of its own;
+//! - [`point`], [`memory`]: a point read without what costs more than it;
 //! - [`settle`]: tells JavaScript what became of the writes that it did not wait for;
 //! - [`environment`]: what has to happen when a worker or the process ends.
 
@@ -15,7 +16,9 @@ mod environment;
 mod failure;
 mod handle;
 mod jobs;
+mod memory;
 mod options;
+mod point;
 mod promise;
 mod queue;
 mod registry;

@@ -14,7 +14,9 @@ const JOINED: u8 = 1 << 2;
 const HAS_EXPIRATION: u8 = 1 << 3;
 const HAS_DICTIONARY: u8 = 1 << 4;
 const HAS_IF_VERSION: u8 = 1 << 5;
-const UNUSED: u8 = !(ACTION | JOINED | HAS_EXPIRATION | HAS_DICTIONARY | HAS_IF_VERSION);
+/// The value has the short keys of the dictionary already.
+const MAPPED: u8 = 1 << 6;
+const UNUSED: u8 = !(ACTION | JOINED | HAS_EXPIRATION | HAS_DICTIONARY | HAS_IF_VERSION | MAPPED);
 
 /// The largest whole number up to which JavaScript's numbers have no gaps.
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
@@ -58,7 +60,8 @@ impl<'a> Reader<'a> {
             op = op.expires_at(milliseconds);
         }
         if let Some(number) = dictionary {
-            op = op.dictionary(DictionaryId::from_number(number));
+            let id = DictionaryId::from_number(number);
+            op = if head & MAPPED != 0 { op.mapped_by(id) } else { op.dictionary(id) };
         }
         if let Some(version) = if_version {
             op = op.if_version(version);

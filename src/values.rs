@@ -1,37 +1,96 @@
 //! Records as JavaScript values.
 
-use cairndb::{Kind, Record};
-use napi::bindgen_prelude::{BufferSlice, Float64ArraySlice, JsObjectValue, JsValue, Object, ToNapiValue};
-use napi::{Env, Result, sys};
+use cairndb::{Kind, Record, split_packed};
+use napi::bindgen_prelude::{
+    BufferSlice, Float64ArraySlice, FromNapiValue, JsObjectValue, JsValue, Object, ToNapiValue,
+};
+use napi::{Env, Result, check_status, sys};
 use napi_derive::napi;
 
 use crate::failure::Failure;
+use crate::memory::{Memory, Out};
 
-/// The value of a record: a string for JSON, a Buffer for bytes, else an object that names the kind.
+/// The value of a record as an object that names what it is, or a Buffer for bytes: see `RawValue` in `ts/native.ts`.
 pub(crate) struct RawValue(pub(crate) Record);
 
 impl ToNapiValue for RawValue {
     unsafe fn to_napi_value(env: sys::napi_env, RawValue(record): Self) -> Result<sys::napi_value> {
         let env = Env::from_raw(env);
-        match record.kind {
-            Kind::JSON => text(&env, &record.value),
-            Kind::BYTES => bytes(&env, &record.value),
-            kind => {
-                let mut object = Object::new(&env)?;
-                object.set_named_property("kind", u32::from(kind.number()))?;
-                if kind == Kind::TAGGED {
-                    object.set_named_property("text", Raw(text(&env, &record.value)?))?;
-                } else {
-                    object.set_named_property("bytes", Raw(bytes(&env, &record.value)?))?;
-                }
-                Ok(object.raw())
-            }
+        if record.kind == Kind::BYTES {
+            return bytes(&env, &record.value);
         }
+        let mut object = Object::new(&env)?;
+        match record.kind {
+            Kind::PACKED => {
+                let (head, tail) = parts(&env, &record)?;
+                object.set_named_property("dictionary", dictionary_of(&record))?;
+                object.set_named_property("head", Raw(bytes(&env, head)?))?;
+                object.set_named_property("text", Raw(text(&env, tail)?))?;
+            }
+            Kind::JSON => object.set_named_property("json", Raw(text(&env, &record.value)?))?,
+            kind => object.set_named_property("kind", u32::from(kind.number()))?,
+        }
+        Ok(object.raw())
     }
+}
+
+/// As [`RawValue`]; but of a packed value the head goes out by the memory, if there is room, and its characters are
+/// returned.
+pub(crate) fn value_of(env: sys::napi_env, record: Record, out: &Out) -> Result<sys::napi_value> {
+    match by_memory(env, &record, None, out)? {
+        Some(text) => Ok(text),
+        // SAFETY: the caller gives the environment of this thread.
+        None => unsafe { RawValue::to_napi_value(env, RawValue(record)) },
+    }
+}
+
+/// Lets the head of a packed value go out by the memory, behind its dictionary and its length, and returns its characters. With a key, these
+/// stand behind it, and its length in units is the first thing in the memory.
+pub(crate) fn by_memory(
+    env: sys::napi_env,
+    record: &Record,
+    key: Option<&str>,
+    out: &Out,
+) -> Result<Option<sys::napi_value>> {
+    if record.kind != Kind::PACKED {
+        return Ok(None);
+    }
+    let env = Env::from_raw(env);
+    let (head, tail) = parts(&env, record)?;
+    let (dictionary, head_len) = (dictionary_of(record), head.len() as u32);
+    let Some(key) = key else {
+        return if out.append(&[dictionary, head_len], head) { text(&env, tail).map(Some) } else { Ok(None) };
+    };
+    let units = if key.is_ascii() { key.len() } else { key.encode_utf16().count() };
+    if !out.append(&[units as u32, dictionary, head_len], head) {
+        return Ok(None);
+    }
+    text(&env, &[key.as_bytes(), tail].concat()).map(Some)
+}
+
+/// 1 more than the number of the dictionary whose short keys the value has, or 0 for none; and the highest bit if the record
+/// will expire.
+fn dictionary_of(record: &Record) -> u32 {
+    record.mapped_by.map_or(0, |id| id.number() + 1) | u32::from(record.expiration.is_some()) << 31
+}
+
+fn parts<'a>(env: &Env, record: &'a Record) -> Result<(&'a [u8], &'a [u8])> {
+    split_packed(&record.value).ok_or_else(|| malformed(env, "a packed value is shorter than it says"))
+}
+
+// The engine takes no such value and checks what it reads, so only another program can have written it.
+fn malformed(env: &Env, what: &str) -> napi::Error {
+    Failure::new(cairndb::Code::Corrupt.as_str(), what).into_napi(env.raw())
 }
 
 /// A JavaScript value that has been made already.
 pub(crate) struct Raw(pub(crate) sys::napi_value);
+
+impl FromNapiValue for Raw {
+    unsafe fn from_napi_value(_env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
+        Ok(Raw(value))
+    }
+}
 
 impl ToNapiValue for Raw {
     unsafe fn to_napi_value(_env: sys::napi_env, Raw(value): Self) -> Result<sys::napi_value> {
@@ -40,14 +99,20 @@ impl ToNapiValue for Raw {
 }
 
 fn text(env: &Env, bytes: &[u8]) -> Result<sys::napi_value> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(env.create_string(text)?.raw()),
-        // The engine takes no such value and checks what it reads, so only another program can have written it.
-        Err(error) => {
-            let code = cairndb::Code::Corrupt.as_str();
-            Err(Failure::new(code, format!("a stored text is not UTF-8: {error}")).into_napi(env.raw()))
-        }
+    let mut string = std::ptr::null_mut();
+    let (start, len) = (bytes.as_ptr().cast(), bytes.len() as isize);
+    // Most text is of one byte for each character, which need not be decoded.
+    if bytes.is_ascii() {
+        // SAFETY: the environment is that of this call; the bytes are there until it returns.
+        check_status!(unsafe { sys::napi_create_string_latin1(env.raw(), start, len, &mut string) })?;
+        return Ok(string);
     }
+    if let Err(error) = std::str::from_utf8(bytes) {
+        return Err(malformed(env, &format!("a stored text is not UTF-8: {error}")));
+    }
+    // SAFETY: as above.
+    check_status!(unsafe { sys::napi_create_string_utf8(env.raw(), start, len, &mut string) })?;
+    Ok(string)
 }
 
 /// A copy: there are runtimes that forbid memory of ours behind a Buffer.
@@ -72,6 +137,25 @@ impl<T: ToNapiValue> ToNapiValue for Found<T> {
                 None => <()>::to_napi_value(env, ()),
             }
         }
+    }
+}
+
+/// What was found under several keys, in their order.
+pub(crate) struct Values {
+    pub(crate) records: Vec<Option<Record>>,
+    pub(crate) memory: Memory,
+}
+
+impl ToNapiValue for Values {
+    unsafe fn to_napi_value(env: sys::napi_env, Values { records, memory }: Self) -> Result<sys::napi_value> {
+        let (out, handle) = (memory.out(), Env::from_raw(env));
+        let mut values = handle.create_array(records.len() as u32)?;
+        for (index, record) in (0..).zip(records) {
+            if let Some(record) = record {
+                values.set(index, Raw(value_of(env, record, &out)?))?;
+            }
+        }
+        Ok(values.raw())
     }
 }
 

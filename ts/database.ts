@@ -3,13 +3,19 @@
  *
  * @module
  */
-import { decode } from './decode.ts';
 import type { Dictionaries, Dictionary } from './dictionary.ts';
 import { fromNative } from './errors.ts';
-import { pages, type RangeOptions, rawRange } from './iterate.ts';
+import { type RangeOptions, Rows, rawRange } from './iterate.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { type Level, type NativeHandle, native, type RawValue } from './native.ts';
-import { type BatchOperation, batchOperations, deleteOperation, type Operation, putOperation } from './operation.ts';
+import { type Level, type NativeHandle, native, type RawEntry } from './native.ts';
+import {
+  type BatchOperation,
+  batchOperations,
+  deleteOperation,
+  type Means,
+  type Operation,
+  putOperation,
+} from './operation.ts';
 import {
   batchLevel,
   type DatabaseOptions,
@@ -20,6 +26,8 @@ import {
   type Settings,
 } from './options.ts';
 import { checkBatch, outcomeOf } from './outcome.ts';
+import { Packer } from './pack.ts';
+import type { Reader } from './reader.ts';
 import type { DatabaseStats, RepairReport, VerifyReport } from './reports.ts';
 import { type Group, Session } from './session.ts';
 import { termsOfArguments, type WriteOptions } from './terms.ts';
@@ -27,6 +35,9 @@ import { checkKey, checkKeys, checkTable } from './validate.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what is read is whatever was written, and only the caller knows its type.
 type Value = any;
+
+/** One for all instances: packing is synchronous. */
+const packer = new Packer();
 
 /** A value with what the database knows about it. */
 export interface DatabaseRecord<T = Value> {
@@ -191,8 +202,9 @@ export class CairnDB {
     dictionaryName?: string,
   ): Promise<boolean> {
     const terms = termsOfArguments(expirationOrOptions, dictionaryName);
-    const operation = putOperation(table, key, value, terms, this.#dictionaries);
-    const group = this.#submit([operation], terms.level);
+    const mark = packer.at;
+    const operation = putOperation(table, key, value, terms, this.#means());
+    const group = this.#submit([operation], terms.level, mark);
     const index = group.size - 1;
     await group.done;
     return outcomeOf(group, index, operation) > 0;
@@ -201,7 +213,7 @@ export class CairnDB {
   /** Deletes a record. Resolves to whether there was one that had not expired. */
   async delete(table: string, key: string): Promise<boolean> {
     const operation = deleteOperation(table, key);
-    const group = this.#submit([operation], undefined);
+    const group = this.#submit([operation], undefined, packer.at);
     const index = group.size - 1;
     await group.done;
     return outcomeOf(group, index, operation) < 0;
@@ -223,9 +235,10 @@ export class CairnDB {
    */
   async batch(operations: readonly BatchOperation[], options?: { readonly durability?: Durability }): Promise<boolean> {
     const level = batchLevel(options);
-    const checked = batchOperations(operations, this.#dictionaries);
+    const mark = packer.at;
+    const checked = this.#releasingOnError(mark, () => batchOperations(operations, this.#means()));
     if (checked.length === 0) return this.#read(() => true);
-    const group = this.#submit(checked, level);
+    const group = this.#submit(checked, level, mark);
     const first = group.size - checked.length;
     await group.done;
     checkBatch(group, first, checked);
@@ -245,21 +258,19 @@ export class CairnDB {
 
   /** What `get(table, key)` resolves to, now. It does not wait for the disk, but may have to read from it. */
   getSync<T = Value>(table: string, key: string): T | undefined {
-    checkTable(table);
-    checkKey(key);
-    return this.#read((handle) => {
-      const raw = handle.get(table, key);
-      return raw === undefined ? undefined : (decode(raw) as T);
-    });
+    try {
+      const { session } = this.#lifecycle;
+      return session.reader.get(session.handle, table, key) as T | undefined;
+    } catch (error) {
+      throw fromNative(error);
+    }
   }
 
   /** The values under `keys`, in their order, all from one moment; `undefined` where there is none. */
   async getMany<T = Value>(table: string, keys: readonly string[]): Promise<(T | undefined)[]> {
     checkTable(table);
     checkKeys(keys);
-    return this.#read((handle) =>
-      handle.getMany(table, keys).map((raw) => (raw === undefined ? undefined : (decode(raw) as T))),
-    );
+    return this.#read((handle) => this.#lifecycle.session.reader.getMany(handle, table, keys) as (T | undefined)[]);
   }
 
   /** The value under `key` with its version, times and dictionary, or `undefined`. */
@@ -270,7 +281,8 @@ export class CairnDB {
       const record = handle.getRecord(table, key);
       if (record === undefined) return undefined;
       const { value, version, timestamp, expiration, dictionary } = record;
-      return { value: decode(value) as T, version, timestamp, expiration, dictionaryName: dictionary };
+      const { reader } = this.#lifecycle.session;
+      return { value: reader.value(value) as T, version, timestamp, expiration, dictionaryName: dictionary };
     });
   }
 
@@ -285,22 +297,18 @@ export class CairnDB {
    * Iterates over the records of a range, as `[key, value]` in the order of the keys. Works on a snapshot, taken when
    * the first entry is asked for: writes that come later do not disturb it.
    */
-  async *entries<T = Value>(table: string, range?: RangeOptions): AsyncGenerator<[key: string, value: T], void, void> {
-    for await (const page of this.#pages(table, range, true)) {
-      for (let index = 0; index < page.length; index += 2) {
-        yield [page[index] as string, decode(page[index + 1] as RawValue) as T];
-      }
-    }
+  entries<T = Value>(table: string, range?: RangeOptions): AsyncGenerator<[key: string, value: T], void, void> {
+    return this.#rows(table, range, true, (reader, page) => reader.entries(page) as [key: string, value: T][]);
   }
 
   /** Iterates over the keys of a range, in order, on a snapshot. Reads no values. */
-  async *keys(table: string, range?: RangeOptions): AsyncGenerator<string, void, void> {
-    for await (const page of this.#pages(table, range, false)) yield* page as string[];
+  keys(table: string, range?: RangeOptions): AsyncGenerator<string, void, void> {
+    return this.#rows(table, range, false, (_, page) => page as string[]);
   }
 
   /** Iterates over the values of a range, in the order of their keys, on a snapshot. */
-  async *values<T = Value>(table: string, range?: RangeOptions): AsyncGenerator<T, void, void> {
-    for await (const [, value] of this.entries<T>(table, range)) yield value;
+  values<T = Value>(table: string, range?: RangeOptions): AsyncGenerator<T, void, void> {
+    return this.#rows(table, range, true, (reader, page) => reader.entries(page).map(([, value]) => value as T));
   }
 
   /** The number of records of a table that have not expired; 0 for no such table. */
@@ -396,17 +404,42 @@ export class CairnDB {
     }
   }
 
-  #submit(operations: readonly Operation[], level: Level | undefined): Group {
+  #means(): Means {
+    return { dictionaries: this.#dictionaries, packer, shapes: this.#lifecycle.opened?.shapes };
+  }
+
+  /** Submits operations, whose values were packed since `mark`. */
+  #submit(operations: readonly Operation[], level: Level | undefined, mark: number): Group {
     try {
-      return this.#lifecycle.session.submit(operations, level ?? this.#settings.open.durability);
+      return this.#lifecycle.session.submit(operations, level ?? this.#settings.open.durability, packer);
     } catch (error) {
       throw fromNative(error);
+    } finally {
+      packer.release(mark);
     }
   }
 
-  #pages(table: string, range: RangeOptions | undefined, values: boolean) {
-    checkTable(table);
-    const checked = rawRange(range, values);
-    return pages(() => this.#read((handle) => handle.cursor(table, checked)));
+  #releasingOnError<T>(mark: number, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      packer.release(mark);
+      throw error;
+    }
+  }
+
+  /** What the arguments are is looked at when the first entry is asked for, which is when an error can be told. */
+  #rows<T>(
+    table: string,
+    range: RangeOptions | undefined,
+    values: boolean,
+    decode: (reader: Reader, page: (string | RawEntry)[]) => T[],
+  ): AsyncGenerator<T, void, void> {
+    const open = () => {
+      checkTable(table);
+      const checked = rawRange(range, values);
+      return this.#read((handle) => handle.cursor(table, checked));
+    };
+    return new Rows(open, (page) => decode(this.#lifecycle.session.reader, page));
   }
 }

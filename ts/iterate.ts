@@ -5,7 +5,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { CairnError, fromNative } from './errors.ts';
-import type { NativeCursor, RawRange, RawValue } from './native.ts';
+import type { NativeCursor, RawEntry, RawRange } from './native.ts';
 import { checkNames, describe, isOptionsObject, isWellFormed } from './validate.ts';
 
 /**
@@ -63,17 +63,83 @@ function checkBound(name: string, bound: unknown): void {
   if (!isWellFormed(bound)) throw invalid(`${name} contains half of a surrogate pair, which no key does.`);
 }
 
+type Decode<T> = (page: (string | RawEntry)[]) => T[];
+
+/** The entries of a cursor one by one, as an async generator gives them, but without its cost for each of them. */
+export class Rows<T> implements AsyncGenerator<T, void, void> {
+  readonly #pages: AsyncGenerator<T[], void, void>;
+  #page: readonly T[] = [];
+  #at = 0;
+  /** The last of the steps that wait for a page; who asks meanwhile comes after it. */
+  #waiting: Promise<unknown> | undefined;
+
+  constructor(open: () => NativeCursor, decode: Decode<T>) {
+    this.#pages = pages(open, decode);
+  }
+
+  next(): Promise<IteratorResult<T, void>> {
+    if (this.#waiting === undefined && this.#at < this.#page.length) return Promise.resolve(this.#take());
+    return this.#inTurn(async () => {
+      if (this.#at === this.#page.length) {
+        const { value, done } = await this.#pages.next();
+        if (done) return { value: undefined, done };
+        this.#page = value;
+        this.#at = 0;
+      }
+      return this.#take();
+    });
+  }
+
+  return(): Promise<IteratorResult<T, void>> {
+    return this.#inTurn(async () => {
+      this.#at = this.#page.length;
+      await this.#pages.return();
+      return { value: undefined, done: true };
+    });
+  }
+
+  async throw(error: unknown): Promise<IteratorResult<T, void>> {
+    await this.return();
+    throw error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #take(): IteratorResult<T, void> {
+    const value = this.#page[this.#at] as T;
+    this.#at += 1;
+    return { value, done: false };
+  }
+
+  #inTurn<R>(step: () => Promise<R>): Promise<R> {
+    const turn = this.#waiting === undefined ? step() : this.#waiting.then(step, step);
+    this.#waiting = turn;
+    const ended = () => {
+      if (this.#waiting === turn) this.#waiting = undefined;
+    };
+    turn.then(ended, ended);
+    return turn;
+  }
+}
+
 /**
- * The pages of a cursor. The snapshot is taken when the first page is asked for. Between pages the event loop gets its
- * turn, so that a long scan holds up nobody; the first page is small, for those who leave after a few entries.
+ * The pages of a cursor, as `decode` makes them. The snapshot is taken when the first page is asked for. Between pages the
+ * event loop gets its turn, so that a long scan holds up nobody; the first page is small, for those who leave after a few
+ * entries.
  */
-export async function* pages(open: () => NativeCursor): AsyncGenerator<(string | RawValue)[], void, void> {
+async function* pages<T>(open: () => NativeCursor, decode: Decode<T>): AsyncGenerator<T[], void, void> {
   const cursor = open();
   try {
-    let page = next(cursor, FIRST_PAGE);
+    let page = next(cursor, FIRST_PAGE, decode);
     for (let size = FIRST_PAGE * 4; page.length > 0; size *= 4) {
       yield page;
-      page = next(cursor, Math.min(size, LARGEST_PAGE));
+      page = next(cursor, Math.min(size, LARGEST_PAGE), decode);
       if (page.length > 0) await setImmediate();
     }
   } finally {
@@ -81,9 +147,9 @@ export async function* pages(open: () => NativeCursor): AsyncGenerator<(string |
   }
 }
 
-function next(cursor: NativeCursor, max: number): (string | RawValue)[] {
+function next<T>(cursor: NativeCursor, max: number, decode: Decode<T>): T[] {
   try {
-    return cursor.next(max);
+    return decode(cursor.next(max));
   } catch (error) {
     throw fromNative(error);
   }

@@ -20,6 +20,11 @@ export class Lifecycle {
     this.#open = open;
   }
 
+  /** The open session, if there is one. */
+  get opened(): Session | undefined {
+    return this.#session;
+  }
+
   /** The open session. */
   get session(): Session {
     if (this.#session !== undefined) return this.#session;

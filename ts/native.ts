@@ -11,9 +11,12 @@ export type Level = 0 | 1 | 2;
 
 /** Value kinds, as the engine stores them. */
 export const KIND_BYTES = 0;
-export const KIND_JSON = 1;
-export const KIND_TAGGED = 2;
-export const KIND_TYPED = 3;
+export const KIND_PACKED = 2;
+
+/** Where in the {@link NativeHandle.memory} the name of a table stands, a key, and what comes out. */
+export const MEMORY_TABLE = 0;
+export const MEMORY_KEY = 1024;
+export const MEMORY_OUT = 2048;
 
 /** Settings of the engine. The first handle of a directory in a process decides; `durability` is each handle's own. */
 export interface OpenOptions {
@@ -52,8 +55,15 @@ export interface NativeHandle {
    * Returns the outcomes when the group is done at once, else a ticket. Groups take effect in the order of the calls.
    */
   commit(request: Uint8Array, length: number, durability: Level): Outcomes | number;
-  get(table: string, key: string): RawValue | undefined;
-  getMany(table: string, keys: readonly string[]): (RawValue | undefined)[];
+  /**
+   * Memory that both sides write to. Of a packed value that a call returns as a string, the string has its characters, and
+   * the memory, from {@link MEMORY_OUT} on, for one value after the other: u32 dictionary (1 more than the number of the
+   * one that maps its keys, or 0; the highest bit says that the record will expire), u32 length of the head, head.
+   */
+  readonly memory: ArrayBuffer;
+  /** Reads the record whose table and key stand in the memory, with so many bytes. */
+  get(table: number, key: number): string | RawValue | undefined;
+  getMany(table: string, keys: readonly string[]): (string | RawValue | undefined)[];
   getRecord(table: string, key: string): RawRecord | undefined;
   has(table: string, key: string): boolean;
   tableSize(table: string): number;
@@ -61,6 +71,14 @@ export interface NativeHandle {
   dropTable(table: string): Promise<boolean>;
   cleanupExpired(table: string): Promise<number>;
   defineDictionary(name: string, deflate: readonly (readonly [string, string])[]): number;
+  /** The long and short names of a dictionary. */
+  dictionary(number: number): [long: string, short: string][];
+  /** The number of the shape with these keys, which is made if there is none; -1 if objects are to name them. */
+  defineShape(keys: readonly string[]): number;
+  /** A counter that moves by 2 with each change of the database; null where JavaScript may not have memory of others. */
+  changes(): ArrayBuffer | null;
+  /** The keys of all shapes from this number on. */
+  shapes(first: number): string[][];
   cursor(table: string, range: RawRange): NativeCursor;
   flush(): Promise<void>;
   compact(): Promise<void>;
@@ -77,18 +95,30 @@ export interface RawRange {
   readonly prefix?: string;
   readonly reverse?: boolean;
   readonly limit?: number;
-  /** Without values a page is `[key, key, ...]`, with them `[key, value, key, value, ...]`. */
   readonly values: boolean;
 }
 
 export interface NativeCursor {
-  /** Up to `max` further entries; an empty page is the end. */
-  next(max: number): (string | RawValue)[];
+  /**
+   * Up to `max` further entries; an empty page is the end. Without values an entry is its key. Else it is a string, for a
+   * packed value: the key and the characters of the value, with the key's length (u32, in units) in front of what stands
+   * in the memory; or an object.
+   */
+  next(max: number): (string | RawEntry)[];
   close(): void;
 }
 
-/** A string is the text of kind json, a Buffer the bytes of kind bytes; the other kinds name themselves. */
-export type RawValue = string | Buffer | { readonly kind: number; readonly text?: string; readonly bytes?: Buffer };
+export interface RawEntry {
+  readonly key: string;
+  readonly value: RawValue;
+}
+
+/** A Buffer is the bytes of kind bytes; a packed value and JSON have their parts, and other kinds name themselves. */
+export type RawValue =
+  | Buffer
+  | { readonly head: Buffer; readonly text: string; readonly dictionary: number }
+  | { readonly json: string }
+  | { readonly kind: number };
 
 export interface RawRecord {
   readonly value: RawValue;

@@ -5,8 +5,9 @@
  * @module
  */
 import type { Dictionaries, Mapping } from './dictionary.ts';
-import { type Encoded, encode } from './encode.ts';
 import { CairnError } from './errors.ts';
+import type { Packed, Packer } from './pack.ts';
+import type { Shapes } from './shapes.ts';
 import { type Terms, termsOf, type WriteOptions } from './terms.ts';
 import { checkKey, checkNames, checkTable, describe, isOptionsObject } from './validate.ts';
 
@@ -14,7 +15,7 @@ import { checkKey, checkNames, checkTable, describe, isOptionsObject } from './v
 export interface Operation {
   readonly table: string;
   readonly key: string;
-  readonly value: Encoded | undefined;
+  readonly value: Packed | undefined;
   readonly expiration: number | undefined;
   readonly mapping: Mapping | undefined;
   readonly ifVersion: number | undefined;
@@ -31,18 +32,26 @@ export type BatchOperation =
 const NAMES_OF_DEL = ['type', 'table', 'key', 'ifVersion'];
 const NAMES_OF_PUT = [...NAMES_OF_DEL, 'value', 'expiresAt', 'ttl', 'dictionary'];
 
+/** What a value is packed with. */
+export interface Means {
+  readonly dictionaries: Dictionaries;
+  readonly packer: Packer;
+  /** None while the database is closed. */
+  readonly shapes: Shapes | undefined;
+}
+
 export function putOperation(
   table: unknown,
   key: unknown,
   value: unknown,
   terms: Terms,
-  dictionaries: Dictionaries,
+  { dictionaries, packer, shapes }: Means,
 ): Operation {
   checkTable(table);
   checkKey(key);
   const { expiration, dictionary, ifVersion } = terms;
   const mapping = dictionary === undefined ? undefined : dictionaries.find(dictionary);
-  return { table, key, value: encode(value), expiration, mapping, ifVersion };
+  return { table, key, value: packer.pack(value, table, mapping, shapes), expiration, mapping, ifVersion };
 }
 
 export function deleteOperation(table: unknown, key: unknown, ifVersion?: number): Operation {
@@ -52,13 +61,13 @@ export function deleteOperation(table: unknown, key: unknown, ifVersion?: number
 }
 
 /** The operations of a batch. An error names the place of its operation in the list. */
-export function batchOperations(batch: unknown, dictionaries: Dictionaries): Operation[] {
+export function batchOperations(batch: unknown, means: Means): Operation[] {
   if (!Array.isArray(batch)) {
     throw new CairnError('ERR_CAIRN_INVALID_BATCH', `batch() takes an array of operations, not ${describe(batch)}.`);
   }
   return Array.from(batch, (item: unknown, index) => {
     try {
-      return batchOperation(item, dictionaries);
+      return batchOperation(item, means);
     } catch (error) {
       if (!(error instanceof CairnError)) throw error;
       throw new CairnError(error.code, `Operation ${index} of the batch: ${error.message}`, { cause: error });
@@ -66,15 +75,13 @@ export function batchOperations(batch: unknown, dictionaries: Dictionaries): Ope
   });
 }
 
-function batchOperation(item: unknown, dictionaries: Dictionaries): Operation {
+function batchOperation(item: unknown, means: Means): Operation {
   if (!isOptionsObject(item)) throw invalid(`It is ${describe(item)}; give an object with type, table and key.`);
   const { type, table, key, value } = item;
   if (type !== 'put' && type !== 'del') throw invalid(`Its type is ${describe(type)}; give "put" or "del".`);
   checkNames(item, type === 'put' ? NAMES_OF_PUT : NAMES_OF_DEL, 'ERR_CAIRN_INVALID_BATCH', `member of a "${type}"`);
   const terms = termsOf(item);
-  return type === 'put'
-    ? putOperation(table, key, value, terms, dictionaries)
-    : deleteOperation(table, key, terms.ifVersion);
+  return type === 'put' ? putOperation(table, key, value, terms, means) : deleteOperation(table, key, terms.ifVersion);
 }
 
 function invalid(message: string): CairnError {

@@ -42,6 +42,11 @@ export interface DatabaseOptions {
   readonly keepGenerations?: number | undefined;
   /** Bytes of memory for recent writes, before they become files of their tables. At least 65536, default 64 MiB. */
   readonly memtableBytes?: number | undefined;
+  /**
+   * How many values are kept in memory as they were read, to be returned again. Objects and arrays come back frozen then,
+   * and the same value more than once. Default 0.
+   */
+  readonly objectCache?: number | undefined;
   /** Whether files are mapped into memory. Switch it off on network file systems. Default true. */
   readonly mmap?: boolean | undefined;
 }
@@ -50,6 +55,7 @@ export interface DatabaseOptions {
 export interface Settings {
   readonly directory: string;
   readonly dictionaries: Dictionaries;
+  readonly objectCache: number;
   readonly open: OpenOptions;
 }
 
@@ -66,6 +72,7 @@ const NAMES: readonly (keyof DatabaseOptions)[] = [
   'reclaimDelay',
   'keepGenerations',
   'memtableBytes',
+  'objectCache',
   'mmap',
 ];
 
@@ -83,6 +90,7 @@ export function resolveOptions(options: unknown): Settings {
   return {
     directory,
     dictionaries: new Dictionaries(dictionaries as Record<string, Dictionary> | undefined),
+    objectCache: integer(options, 'objectCache', 0, 0, 2 ** 31),
     open: {
       durability: defaultLevel(options),
       syncInterval: number(options, 'syncInterval', 1000, 1),

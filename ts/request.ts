@@ -6,25 +6,21 @@
  *
  * @module
  */
-import type { Encoded } from './encode.ts';
-import { CairnError } from './errors.ts';
-import { KIND_TYPED } from './native.ts';
 import type { Operation } from './operation.ts';
-
-/** Longest value, in bytes as it is stored. */
-export const MAX_VALUE_BYTES = 512 * 1024 * 1024;
+import { MAX_VALUE_BYTES, type Packed, type Packer, tooLarge } from './pack.ts';
 
 const DELETE = 1;
 const JOINED = 4;
 const HAS_EXPIRATION = 8;
 const HAS_DICTIONARY = 16;
 const HAS_IF_VERSION = 32;
+const MAPPED = 64;
 
 const INITIAL_CAPACITY = 16 * 1024;
 /** A buffer that a large value has made larger than this is given back once it is empty. */
 const KEPT_CAPACITY = 1024 * 1024;
-/** Below this a generous guess of a text's bytes costs less than counting them. */
-const COUNTED_TEXT = 64 * 1024;
+/** Up to this length bytes are copied here, which costs less than a call of native code. */
+const COPIED_HERE = 96;
 
 /** A growable buffer of operations. */
 export class RequestBuffer {
@@ -51,7 +47,7 @@ export class RequestBuffer {
   }
 
   /** Appends one operation. When it throws, what it left has to be truncated. */
-  append(operation: Operation, dictionary: number | undefined, joined: boolean): void {
+  append(operation: Operation, dictionary: number | undefined, joined: boolean, packer: Packer): void {
     const { table, key, value, expiration, ifVersion } = operation;
     this.#reserve(sizeBound(operation));
     this.#u8(
@@ -59,6 +55,7 @@ export class RequestBuffer {
         (joined ? JOINED : 0) |
         (expiration === undefined ? 0 : HAS_EXPIRATION) |
         (dictionary === undefined ? 0 : HAS_DICTIONARY) |
+        (value?.mapped ? MAPPED : 0) |
         (ifVersion === undefined ? 0 : HAS_IF_VERSION),
     );
     this.#shortText(table);
@@ -66,21 +63,19 @@ export class RequestBuffer {
     if (expiration !== undefined) this.#f64(expiration);
     if (dictionary !== undefined) this.#u32(dictionary);
     if (ifVersion !== undefined) this.#f64(ifVersion);
-    if (value !== undefined) this.#value(value);
+    if (value !== undefined) this.#value(value, packer);
   }
 
-  #value(value: Encoded): void {
-    this.#u8(value.kind);
-    const lengthAt = this.#length;
-    this.#u32(0);
-    if ('text' in value) {
-      this.#length += this.#bytes.write(value.text, this.#length);
-    } else {
-      if (value.kind === KIND_TYPED) this.#u8(value.elementType);
-      this.#bytes.set(value.bytes, this.#length);
-      this.#length += value.bytes.length;
-    }
-    this.#view.setUint32(lengthAt, this.#length - lengthAt - 4, true);
+  #value(value: Packed, packer: Packer): void {
+    const { kind, start, end } = value;
+    const source = value.bytes ?? packer.bytes;
+    const size = end - start;
+    this.#u8(kind);
+    this.#u32(size);
+    if (size > COPIED_HERE) this.#bytes.set(source.subarray(start, end), this.#length);
+    else
+      for (let index = 0; index < size; index += 1) this.#bytes[this.#length + index] = source[start + index] as number;
+    this.#length += size;
   }
 
   #shortText(text: string): void {
@@ -130,17 +125,8 @@ export class RequestBuffer {
 
 /** At least as many bytes as `operation` takes. Refuses a value over the limit. */
 function sizeBound({ table, key, value }: Operation): number {
-  const size = value === undefined ? 0 : valueBound(value);
-  if (size > MAX_VALUE_BYTES) {
-    const message = `value has ${size} bytes; the most is ${MAX_VALUE_BYTES}. Store it in parts.`;
-    throw new CairnError('ERR_CAIRN_TOO_LARGE', message);
-  }
+  const size = value === undefined ? 0 : value.end - value.start;
+  if (size > MAX_VALUE_BYTES) throw tooLarge(size);
   const fixed = 32;
   return fixed + 3 * (table.length + key.length) + size;
-}
-
-/** At least as many bytes as `value` takes, and exactly as many if they are many. */
-function valueBound(value: Encoded): number {
-  if (!('text' in value)) return value.bytes.length + (value.kind === KIND_TYPED ? 1 : 0);
-  return value.text.length < COUNTED_TEXT ? 3 * value.text.length : Buffer.byteLength(value.text);
 }

@@ -4,13 +4,17 @@
  *
  * @module
  */
+import { ObjectCache } from './cache.ts';
 import type { Mapping } from './dictionary.ts';
 import { CairnError } from './errors.ts';
 import { onExit } from './exit.ts';
 import { type Level, type NativeHandle, native, type Outcomes, type Settle } from './native.ts';
 import type { Operation } from './operation.ts';
 import type { Settings } from './options.ts';
+import type { Packer } from './pack.ts';
+import { Reader } from './reader.ts';
 import { RequestBuffer } from './request.ts';
+import { Shapes } from './shapes.ts';
 
 /** A request of this size is entered at once. */
 const FULL_REQUEST = 256 * 1024;
@@ -43,6 +47,9 @@ export class Group {
 }
 
 export class Session {
+  readonly shapes: Shapes;
+  readonly reader: Reader;
+  readonly #cache: ObjectCache | undefined;
   readonly #handle: NativeHandle;
   readonly #request = new RequestBuffer();
   /** Entered groups whose outcome native code still owes, by ticket. */
@@ -52,13 +59,17 @@ export class Session {
   #group: Group | undefined;
   #scheduled = false;
 
-  private constructor(handle: NativeHandle, pending: Map<number, Group>) {
+  private constructor(handle: NativeHandle, pending: Map<number, Group>, cacheSize: number) {
+    this.shapes = new Shapes(handle);
+    const changes = cacheSize > 0 ? handle.changes() : null;
+    this.#cache = changes === null ? undefined : new ObjectCache(cacheSize, new Int32Array(changes));
+    this.reader = new Reader(handle, this.shapes, this.#cache);
     this.#handle = handle;
     this.#pending = pending;
     this.#forget = onExit(this);
   }
 
-  static async open({ directory, open }: Settings): Promise<Session> {
+  static async open({ directory, objectCache, open }: Settings): Promise<Session> {
     const pending = new Map<number, Group>();
     // Native code holds this callback, so it must not hold the handle: then neither could ever be collected.
     const settle: Settle = (error, ticket, outcomes) => {
@@ -66,7 +77,7 @@ export class Session {
       pending.delete(ticket);
       group?.settle(error, outcomes);
     };
-    return new Session(await native.open(directory, open, settle), pending);
+    return new Session(await native.open(directory, open, settle), pending, objectCache);
   }
 
   /** The handle, after everything that was gathered has entered: you read your writes. */
@@ -79,10 +90,16 @@ export class Session {
    * Gathers `operations`, all in one group, as one atomic unit. Runs no code of the user and either takes all of them or
    * throws and takes none. They are the last ones of the group that is returned.
    */
-  submit(operations: readonly Operation[], level: Level): Group {
-    const dictionaries = operations.map(({ mapping }) => mapping && this.#register(mapping));
-    if (operations.some(isLarge) || this.#group?.level !== level) this.enter();
-    this.#append(operations, dictionaries);
+  submit(operations: readonly Operation[], level: Level, packer: Packer): Group {
+    let large = false;
+    for (const operation of operations) {
+      // Now, since it may fail, and once something is appended nothing may.
+      this.#register(operation.mapping);
+      large ||= isLarge(operation);
+    }
+    if (large || this.#group?.level !== level) this.enter();
+    this.#append(operations, packer);
+    this.#cache?.forget(operations);
     this.#group ??= new Group(level);
     const group = this.#group;
     group.size += operations.length;
@@ -91,11 +108,12 @@ export class Session {
     return group;
   }
 
-  #append(operations: readonly Operation[], dictionaries: readonly (number | undefined)[]): void {
+  #append(operations: readonly Operation[], packer: Packer): void {
     const start = this.#request.length;
     try {
-      for (const [index, operation] of operations.entries()) {
-        this.#request.append(operation, dictionaries[index], index > 0);
+      for (let index = 0; index < operations.length; index += 1) {
+        const operation = operations[index] as Operation;
+        this.#request.append(operation, this.#register(operation.mapping), index > 0, packer);
         if (this.#request.length - start > MAX_BATCH_BYTES) throw tooLarge();
       }
     } catch (error) {
@@ -105,7 +123,8 @@ export class Session {
   }
 
   /** The number of a dictionary, which the database gives out when it is used for the first time. */
-  #register(mapping: Mapping): number {
+  #register(mapping: Mapping | undefined): number | undefined {
+    if (mapping === undefined) return undefined;
     let number = this.#dictionaries.get(mapping);
     if (number === undefined) {
       number = this.#handle.defineDictionary(mapping.name, mapping.pairs);
@@ -128,10 +147,14 @@ export class Session {
     const group = this.#group;
     if (group === undefined) return;
     this.#group = undefined;
+    const mark = this.#cache?.mark();
     try {
       const result = this.#handle.commit(this.#request.bytes, this.#request.length, group.level);
       if (typeof result === 'number') this.#pending.set(result, group);
-      else group.settle(undefined, result);
+      else {
+        if (mark !== undefined) this.#cache?.entered(mark);
+        group.settle(undefined, result);
+      }
     } catch (error) {
       group.settle(error, null);
     }
@@ -154,7 +177,7 @@ export class Session {
 
 /** Whether an operation fills a request alone. What was gathered before it must not share its fate. */
 function isLarge({ value }: Operation): boolean {
-  return value !== undefined && ('text' in value ? value.text : value.bytes).length > FULL_REQUEST;
+  return value !== undefined && value.end - value.start > FULL_REQUEST;
 }
 
 function tooLarge(): CairnError {

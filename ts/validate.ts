@@ -12,13 +12,14 @@ export const MAX_TABLE_LENGTH = 255;
 export const MAX_KEY_BYTES = 1024;
 
 const RESERVED = /^(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\.|$)/i;
-// UTF-8 has no form for half of a surrogate pair: two different strings would become the same stored bytes.
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** Whether UTF-8 can hold `text`. */
+/** Whether UTF-8 can hold `text`: it has no form for half of a surrogate pair, and different strings would become the same. */
 export function isWellFormed(text: string): boolean {
-  return !LONE_SURROGATE.test(text);
+  return text.isWellFormed();
 }
+
+/** The table that was found to be good last: mostly the next one is the same. */
+let lastTable = '';
 
 /** A short name of `value` for a message. */
 export function describe(value: unknown): string {
@@ -42,6 +43,7 @@ export function checkTable(table: unknown): asserts table is string {
     throw new CairnError('ERR_CAIRN_INVALID_TABLE', `Table name ${describe(table)} ${problem}.`);
   };
   if (typeof table !== 'string') return refuse('is not a string');
+  if (table === lastTable && table !== '') return;
   if (table === '') return refuse('is empty; give the table a name');
   if (table.length > MAX_TABLE_LENGTH) {
     return refuse(`has ${table.length} characters; the most is ${MAX_TABLE_LENGTH}`);
@@ -52,20 +54,33 @@ export function checkTable(table: unknown): asserts table is string {
   if (table.includes('\0')) return refuse('contains a NUL character');
   if (RESERVED.test(table)) return refuse('is reserved on Windows; choose another one');
   if (!isWellFormed(table)) return refuse('contains half of a surrogate pair, which UTF-8 cannot hold');
+  lastTable = table;
 }
 
 export function checkKey(key: unknown): asserts key is string {
-  const refuse = (problem: string): never => {
-    throw new CairnError('ERR_CAIRN_INVALID_KEY', `Key ${describe(key)} ${problem}.`);
-  };
-  if (typeof key !== 'string') return refuse('is not a string');
-  if (key === '') return refuse('is empty; a key has at least one character');
+  if (!isPlainKey(key)) checkOtherKey(key);
+}
+
+/** Whether a key is of ASCII and short: almost every one is, and then this is all that has to be asked. */
+export function isPlainKey(key: unknown): key is string {
+  if (typeof key !== 'string' || key.length === 0 || key.length > MAX_KEY_BYTES) return false;
+  for (let index = 0; index < key.length; index += 1) {
+    const unit = key.charCodeAt(index);
+    if (unit === 0 || unit >= 0x80) return false;
+  }
+  return true;
+}
+
+function checkOtherKey(key: unknown): void {
+  const refusal = (problem: string) => new CairnError('ERR_CAIRN_INVALID_KEY', `Key ${describe(key)} ${problem}.`);
+  if (typeof key !== 'string') throw refusal('is not a string');
+  if (key === '') throw refusal('is empty; a key has at least one character');
   // No UTF-16 unit takes more than three bytes, so short keys need no count.
   if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) {
-    return refuse(`has ${Buffer.byteLength(key)} bytes of UTF-8; the most is ${MAX_KEY_BYTES}`);
+    throw refusal(`has ${Buffer.byteLength(key)} bytes of UTF-8; the most is ${MAX_KEY_BYTES}`);
   }
-  if (key.includes('\0')) return refuse('contains a NUL character');
-  if (!isWellFormed(key)) return refuse('contains half of a surrogate pair, which UTF-8 cannot hold');
+  if (key.includes('\0')) throw refusal('contains a NUL character');
+  if (!isWellFormed(key)) throw refusal('contains half of a surrogate pair, which UTF-8 cannot hold');
 }
 
 export function checkKeys(keys: unknown): asserts keys is string[] {

@@ -53,6 +53,8 @@ pub(crate) enum Action<'a> {
         value: &'a [u8],
         expiration: Option<f64>,
         dictionary: Option<DictionaryId>,
+        /// The keys of the value are those of the dictionary already.
+        mapped: bool,
     },
     Delete,
     /// A delete that does nothing unless the record has expired: what a sweep does.
@@ -63,7 +65,7 @@ impl<'a> Op<'a> {
     /// Writes `value` under `key`.
     #[must_use]
     pub fn put(table: &'a str, key: &'a [u8], kind: Kind, value: &'a [u8]) -> Self {
-        let action = Action::Put { kind, value, expiration: None, dictionary: None };
+        let action = Action::Put { kind, value, expiration: None, dictionary: None, mapped: false };
         Op { table, key, action, if_version: None, joined: false }
     }
 
@@ -95,6 +97,16 @@ impl<'a> Op<'a> {
         self
     }
 
+    /// The value is packed and has the short keys of this dictionary already: reading it gives the long ones. No effect on a
+    /// delete.
+    #[must_use]
+    pub fn mapped_by(mut self, id: DictionaryId) -> Self {
+        if let Action::Put { dictionary, mapped, .. } = &mut self.action {
+            (*dictionary, *mapped) = (Some(id), true);
+        }
+        self
+    }
+
     /// Does the operation only if the key's version is this one; 0 means that the key must be missing.
     #[must_use]
     pub fn if_version(mut self, version: u64) -> Self {
@@ -113,15 +125,21 @@ impl<'a> Op<'a> {
     pub(crate) fn validate(&self) -> Result<()> {
         check_table(self.table)?;
         check_key(self.key)?;
-        if let Action::Put { kind, value, expiration, .. } = self.action {
+        if let Action::Put { kind, value, expiration, mapped, .. } = self.action {
             if value.len() > MAX_VALUE_BYTES {
                 return Err(Error::new(
                     Code::TooLarge,
                     format!("a value has {} bytes, more than {MAX_VALUE_BYTES}; split it into several", value.len()),
                 ));
             }
-            if kind.is_json() && std::str::from_utf8(value).is_err() {
+            if kind == Kind::JSON && std::str::from_utf8(value).is_err() {
                 return Err(Error::new(Code::InvalidValue, "a JSON value is not UTF-8"));
+            }
+            if mapped && kind != Kind::PACKED {
+                return Err(Error::new(
+                    Code::InvalidValue,
+                    "only a packed value has its keys mapped before it is written",
+                ));
             }
             if expiration.is_some_and(|at| !at.is_finite()) {
                 return Err(Error::new(Code::InvalidExpiration, "an expiration is not a finite number"));

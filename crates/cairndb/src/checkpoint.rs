@@ -60,6 +60,7 @@ impl Inner {
         let _flushing = self.flushing.lock();
         self.check_held()?;
         let cut = self.cut(everything)?;
+        self.carry_definitions()?;
         for table in &cut.carried {
             self.carry(table)?;
         }
@@ -140,6 +141,27 @@ impl Inner {
         });
         self.frozen_memory.fetch_add(before.active.bytes(), Ordering::AcqRel);
         Frozen { table: Arc::clone(table), memtables: table.levels.load().frozen.clone(), count: table.live() }
+    }
+
+    /// Repeats the dictionaries and shapes behind the cut. The manifest has them; but without them no value can be read, and
+    /// so they stand in two files.
+    fn carry_definitions(&self) -> Result<()> {
+        let mut core = self.core.lock();
+        let catalog = self.catalog.read();
+        if catalog.dictionaries.is_empty() && catalog.shapes.is_empty() {
+            return Ok(());
+        }
+        let mut frame = core.journal.begin(self.env.now())?;
+        for (revision, dictionary) in (0..).zip(&catalog.dictionaries) {
+            frame.define_dictionary(revision, dictionary);
+        }
+        for (number, shape) in (0..).zip(&catalog.shapes) {
+            frame.define_shape(number, shape);
+        }
+        drop(catalog);
+        let (frame, _) = core.journal.append(frame, Durability::Os)?;
+        self.counters.carried(frame.len());
+        Ok(())
     }
 
     /// Repeats the records of a tiny table behind the cut. They say all that replaying them needs, so it does no harm

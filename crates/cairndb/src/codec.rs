@@ -58,6 +58,11 @@ impl<'a> Reader<'a> {
         self.position >= self.bytes.len()
     }
 
+    /// How many bytes are left.
+    pub(crate) fn left(&self) -> usize {
+        self.bytes.len() - self.position
+    }
+
     pub(crate) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let end = self.position.checked_add(len)?;
         let taken = self.bytes.get(self.position..end)?;

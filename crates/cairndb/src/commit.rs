@@ -15,7 +15,8 @@ use crate::inner::{Core, Inner, RETRY};
 use crate::journal::{FrameBuilder, Ticket};
 use crate::manifest::Count;
 use crate::memtable::Held;
-use crate::record::{DictionaryUse, Entry, Meta};
+use crate::packed;
+use crate::record::{DictionaryUse, Entry, Kind, Meta};
 use crate::slice::{Key, Slice};
 use crate::table::{Recount, Table};
 
@@ -65,13 +66,14 @@ impl Inner {
         ops.iter()
             .map(|op| {
                 op.validate()?;
+                self.check_packed(op)?;
                 let prepared = match op.action {
                     Action::Put { value, dictionary: None, .. } => (Cow::Borrowed(value), None),
-                    Action::Put { kind, value, dictionary: Some(id), .. } => {
+                    Action::Put { kind, value, dictionary: Some(id), mapped, .. } => {
                         let dictionary = self.dictionary(id.0).ok_or_else(|| unknown_dictionary(id.0))?;
-                        let text = if kind.is_json() { std::str::from_utf8(value).ok() } else { None };
+                        let text = if kind == Kind::JSON { std::str::from_utf8(value).ok() } else { None };
                         let short = text.and_then(|text| dictionary.deflate(text));
-                        let used = DictionaryUse { revision: id.0, mapped: short.is_some() };
+                        let used = DictionaryUse { revision: id.0, mapped: mapped || short.is_some() };
                         (short.map_or(Cow::Borrowed(value), into_bytes), Some(used))
                     }
                     Action::Delete | Action::Expire => (Cow::Borrowed(&[][..]), None),
@@ -86,6 +88,16 @@ impl Inner {
                 Ok(prepared)
             })
             .collect()
+    }
+
+    /// Refuses a packed value that could not be read back.
+    fn check_packed(&self, op: &Op<'_>) -> Result<()> {
+        match op.action {
+            Action::Put { kind: Kind::PACKED, value, .. } if !packed::check(value, &self.catalog.read().shapes) => {
+                Err(Error::new(Code::InvalidValue, "a packed value is malformed; make it with Database::pack"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn carry_out(&self, core: &mut Core, mut plan: Plan<'_, '_>, durability: Durability) -> Result<Ticket> {
@@ -118,8 +130,16 @@ impl Inner {
             self.memory.fetch_add(change as usize, Ordering::AcqRel);
             table.recount(recount);
         }
-        self.visible.store(core.sequence, Ordering::SeqCst);
+        self.show(|| self.visible.store(core.sequence, Ordering::SeqCst));
         Ok(ticket)
+    }
+
+    /// Shows a change to readers. A cache is told before, so that nobody finds the change in one place and not in another,
+    /// and after, so that nobody keeps what he read before.
+    fn show(&self, change: impl FnOnce()) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        change();
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Sees to it that what was appended gets where it belongs in time.
@@ -179,7 +199,7 @@ impl Inner {
         frame.drop_table(table.id);
         let (frame, ticket) = core.journal.append(frame, durability)?;
         self.counters.appended(frame.len(), 0, 0);
-        self.catalog.write().tables.remove(name);
+        self.show(|| drop(self.catalog.write().tables.remove(name)));
         table.dropped.store(true, Ordering::Release);
         self.forget_memory(&table.levels.swap(Arc::default()), |_| true);
         drop(core);

@@ -3,17 +3,19 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::batch::{DictionaryId, Durability, Op, Outcome};
 use crate::dictionary::Dictionary;
 use crate::env::{Env, RealEnv};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inner::{Inner, Shared};
 use crate::journal::Ticket;
 use crate::options::Options;
+use crate::packed::{self, MAX_SHAPES, Shape, Value};
 use crate::read::{Range, Record, Scan, Snapshot};
+use crate::record::Kind;
 use crate::stats::Stats;
 use crate::verify::Report;
 
@@ -168,6 +170,69 @@ impl Database {
         self.0.define_dictionary(Dictionary::new(name, pairs)?)
     }
 
+    /// Structured data as the bytes of a value of [`Kind::PACKED`], for this database only: the keys of its objects become
+    /// known to it.
+    ///
+    /// ```
+    /// # use cairndb::{Database, Durability, Kind, Op, Options, Value};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let db = Database::open(directory.path(), Options::default())?;
+    /// let alice = Value::from(serde_json::json!({ "name": "Alice", "born": 1990 }));
+    /// db.commit(&[Op::put("users", b"u1", Kind::PACKED, &db.pack(&alice)?)], Durability::Os)?;
+    /// let record = db.get("users", b"u1")?.expect("it was just written");
+    /// assert_eq!(db.unpack(&record)?, alice);
+    /// # Ok::<(), cairndb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidValue` if the value is nested deeper than 1000 lists and objects.
+    pub fn pack(&self, value: &Value) -> Result<Vec<u8>> {
+        packed::encode(value, &mut |keys| self.define_shape(keys))
+    }
+
+    /// The structured data of a record: what [`Database::pack`] made into bytes, the text of [`Kind::JSON`], or
+    /// [`Kind::BYTES`] as they are.
+    ///
+    /// # Errors
+    /// `Corrupt` if the bytes are not what their kind says.
+    pub fn unpack(&self, record: &Record) -> Result<Value> {
+        let value = match record.kind {
+            Kind::PACKED => {
+                let catalog = self.0.catalog.read();
+                let mapped = record.mapped_by.and_then(|id| catalog.dictionaries.get(id.0 as usize));
+                packed::decode(&record.value, &catalog.shapes, mapped.map(|dictionary| &**dictionary))
+            }
+            Kind::BYTES => Some(Value::Bytes(record.value.to_vec())),
+            _ => serde_json::from_slice::<serde_json::Value>(&record.value).ok().map(Value::from),
+        };
+        value.ok_or_else(|| {
+            Error::corrupt(&self.0.directory, 0, "a value is not what its kind says; run verify, or repair")
+        })
+    }
+
+    /// Makes the keys of objects known, in this order, and returns the number of their shape. `None` if there are too many
+    /// keys, or too many shapes already: then objects name their keys.
+    pub fn define_shape(&self, keys: &[&str]) -> Result<Option<u32>> {
+        match Shape::new(keys.iter().copied()) {
+            Ok(shape) => self.0.define_shape(shape),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The keys of the shapes from number `first` on.
+    #[must_use]
+    pub fn shapes(&self, first: u32) -> Vec<Vec<String>> {
+        let catalog = self.0.catalog.read();
+        let known = catalog.shapes.get(first as usize..).unwrap_or_default();
+        known.iter().map(|shape| shape.keys.iter().map(|key| key.to_string()).collect()).collect()
+    }
+
+    /// The pairs of long and short names of a dictionary.
+    #[must_use]
+    pub fn dictionary(&self, id: DictionaryId) -> Option<Vec<(String, String)>> {
+        self.0.dictionary(id.0).map(|dictionary| dictionary.pairs())
+    }
+
     /// Returns once everything that was acknowledged is on the disk.
     ///
     /// # Errors
@@ -207,6 +272,13 @@ impl Database {
             self.0.schedule_reclaim(self.0.options.reclaim_delay);
         }
         Ok(())
+    }
+
+    /// A number that moves by 2 with each change of what readers see: by 1 before and by 1 after. What was read is what the
+    /// database still holds if the number has not moved since before the reading.
+    #[must_use]
+    pub fn changes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.0.changes)
     }
 
     /// Figures about what the database holds and has done.
@@ -256,6 +328,31 @@ impl Inner {
         self.counters.appended(frame.len(), 0, 0);
         self.catalog.write().dictionaries.push(Arc::new(dictionary));
         Ok(DictionaryId(revision))
+    }
+
+    fn define_shape(self: &Arc<Self>, shape: Shape) -> Result<Option<u32>> {
+        self.check_open()?;
+        let known = |inner: &Inner| {
+            let catalog = inner.catalog.read();
+            let number = catalog.shapes.iter().position(|known| **known == shape);
+            (number.map(|number| number as u32), catalog.shapes.len())
+        };
+        if let (Some(number), _) = known(self) {
+            return Ok(Some(number));
+        }
+        let mut core = self.core.lock();
+        self.check_open()?;
+        let number = match known(self) {
+            (Some(number), _) => return Ok(Some(number)),
+            (None, MAX_SHAPES..) => return Ok(None),
+            (None, count) => count as u32,
+        };
+        let mut frame = core.journal.begin(self.env.now())?;
+        frame.define_shape(number, &shape);
+        let (frame, _) = core.journal.append(frame, Durability::Os)?;
+        self.counters.appended(frame.len(), 0, 0);
+        self.catalog.write().shapes.push(Arc::new(shape));
+        Ok(Some(number))
     }
 
     fn close(self: &Arc<Self>) -> Result<()> {

@@ -35,6 +35,16 @@ impl Dictionary {
         Ok(made)
     }
 
+    /// The long and the short names.
+    pub(crate) fn pairs(&self) -> Vec<(String, String)> {
+        self.short_of.iter().map(|(long, short)| (long.clone(), short.clone())).collect()
+    }
+
+    /// What a key that is stored stands for.
+    pub(crate) fn long<'a>(&'a self, key: &'a str) -> &'a str {
+        self.long_of.get(key).map_or(key, String::as_str)
+    }
+
     /// Appends the name, the number of pairs, and the pairs in the order of the long names.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         put_bytes(out, self.name.as_bytes());

@@ -7,14 +7,18 @@ mod reader;
 mod stone;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use document::{Document, anchor, code};
+use document::{Document, anchor, code, parse_hex};
 use fixture::{Fixture, everything, example, open_copy};
 use reader::{Files, read_database, sha256};
 
-use crate::{Durability, Kind, MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_TABLE_BYTES, MAX_VALUE_BYTES, Op};
+use crate::packed::{self, Shape};
+use crate::{
+    Durability, Elements, Kind, MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_TABLE_BYTES, MAX_VALUE_BYTES, Op, Text, Value,
+};
 
 const PAGE: &str = include_str!("../../../FORMAT.md");
 
@@ -155,8 +159,7 @@ fn the_checks_are_those_of_their_specifications() {
 fn kinds_and_limits_are_those_of_the_code() {
     let document = page();
     let kinds = document.rows("values", "kind").unwrap();
-    let known =
-        [("bytes", Kind::BYTES), ("JSON", Kind::JSON), ("tagged JSON", Kind::TAGGED), ("typed array", Kind::TYPED)];
+    let known = [("bytes", Kind::BYTES), ("JSON", Kind::JSON), ("packed", Kind::PACKED)];
     assert_eq!(kinds.len(), known.len());
     for (row, (name, kind)) in kinds.iter().zip(known) {
         assert_eq!((row["value"].as_str(), row["kind"].parse()), (name, Ok(kind.number())));
@@ -173,6 +176,53 @@ fn kinds_and_limits_are_those_of_the_code() {
     for (row, (name, limit)) in limits.iter().zip(known) {
         assert_eq!((row["limit"].as_str(), code(&row["value"])), (name, Some(&*limit.to_string())));
     }
+}
+
+/// A value as the examples of the page write it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Undefined => "undefined".into(),
+        Value::BigInteger(digits) => format!("{digits}n"),
+        Value::Date(time) => format!("Date({time})"),
+        Value::Map(entries) => {
+            let entries: Vec<_> =
+                entries.iter().map(|(key, value)| format!("[{},{}]", shown(key), shown(value))).collect();
+            format!("Map([{}])", entries.join(","))
+        }
+        Value::Set(items) => format!("Set({})", serde_json::to_string(items).unwrap()),
+        Value::Bytes(bytes) => format!("Bytes({})", bytes.escape_ascii()),
+        Value::Elements(Elements { kind, bytes }) => format!("Elements({kind}, {})", bytes.escape_ascii()),
+        Value::String(Text::Utf16(units)) => {
+            format!("\"{}\"", units.iter().map(|unit| format!("\\u{unit:x}")).collect::<String>())
+        }
+        plain => serde_json::to_string(plain).unwrap(),
+    }
+}
+
+#[test]
+fn tokens_are_those_of_the_code() {
+    let document = page();
+    let shapes = [Arc::new(Shape::new(["a", "b", "c"]).unwrap())];
+    let mut next = 0;
+    for row in document.rows("packed-values", "token").unwrap() {
+        let range = row["token"].split('`').skip(1).step_by(2).map(|byte| u32::from_str_radix(byte, 16).unwrap());
+        let range: Vec<u32> = range.collect();
+        let (first, last) = (range[0], *range.last().unwrap());
+        assert_eq!(first, next, "tokens have no gaps: {row:?}");
+        next = last + 1;
+        let (head, tail) = code(&row["bytes"]).unwrap().split_once("\\|").unwrap();
+        let [head, tail] = [head, tail].map(|text| parse_hex(&[text]).unwrap());
+        assert!((first..=last).contains(&u32::from(head[0])), "{row:?}");
+        let bytes = [&[head.len() as u8][..], &head, &tail].concat();
+        assert!(packed::check(&bytes, &shapes), "{row:?}");
+        let value = packed::decode(&bytes, &shapes, None).unwrap();
+        assert_eq!(Some(&*shown(&value)), code(&row["example"]), "{row:?}");
+        let mut shape_of = |keys: &[&str]| Ok((keys == ["a", "b", "c"]).then_some(0));
+        let again = packed::encode(&value, &mut shape_of).unwrap();
+        let may_be_another = ["c4", "d8", "d9", "da"].iter().any(|token| row["token"].contains(token));
+        assert!(again == bytes || may_be_another, "the code packs {row:?} as {again:x?}");
+    }
+    assert_eq!(next, 256);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::journal::{Syncer, Writer};
 use crate::manifest::Manifest;
 use crate::options::Options;
+use crate::packed::Shape;
 use crate::reclaim::Superseded;
 use crate::stats::Counters;
 use crate::stone::{Access, Stone};
@@ -28,6 +29,8 @@ pub(crate) struct Catalog {
     pub(crate) tables: BTreeMap<String, Arc<Table>>,
     /// By revision.
     pub(crate) dictionaries: Vec<Arc<Dictionary>>,
+    /// By number.
+    pub(crate) shapes: Vec<Arc<Shape>>,
 }
 
 /// What only the holder of the commit lock touches.
@@ -61,6 +64,9 @@ pub(crate) struct Inner {
     pub(crate) syncer: Arc<Syncer>,
     /// Readers see all commits up to this one.
     pub(crate) visible: AtomicU64,
+    /// Moves before and after readers see a change. Whoever caches what was read, and finds that this has not moved since
+    /// before the reading, knows that the database holds the same.
+    pub(crate) changes: Arc<std::sync::atomic::AtomicU64>,
     /// How many snapshots are open.
     pub(crate) snapshots: AtomicUsize,
     /// Bytes of all memtables; of those that are frozen.

@@ -11,8 +11,9 @@
 //! the epoch; first live journal segment; how far the journal was on the disk: segment, offset; next stone number;
 //! next table number; number of tables, each: number, name, live records in its stones, their bytes (keys and values),
 //! one byte 1 if a record with an expiration was ever written or else 0, number of stones, newest first, each: number, size in bytes, records, tombstones, SHA-256 of its footer; number of
-//! dictionaries, in the order of their revisions from 0, each: name, number of pairs, each: long name, short name.
-//! A name is a length and UTF-8.
+//! dictionaries, in the order of their revisions from 0, each: name, number of pairs, each: long name, short name;
+//! number of shapes, in the order of their numbers from 0, each: number of keys, keys.
+//! A name and a key is a length and UTF-8.
 //!
 //! A manifest is written under a temporary name, synced, renamed to `<generation>.manifest`, and the directory synced.
 //! It is never changed. The one with the highest generation counts.
@@ -24,6 +25,7 @@ use crate::codec::{Reader, put_bytes, put_varint, sha256};
 use crate::dictionary::Dictionary;
 use crate::env::{Env, Mode};
 use crate::error::{Code, Error, Result};
+use crate::packed::Shape;
 use crate::stone::StoneInfo;
 
 const MAGIC: [u8; 8] = *b"CAIRNMAN";
@@ -74,6 +76,8 @@ pub(crate) struct Manifest {
     pub(crate) next_table: u32,
     pub(crate) tables: Vec<TableEntry>,
     pub(crate) dictionaries: Vec<Arc<Dictionary>>,
+    /// By number.
+    pub(crate) shapes: Vec<Arc<Shape>>,
 }
 
 impl Manifest {
@@ -95,6 +99,10 @@ impl Manifest {
         put_varint(&mut out, self.dictionaries.len() as u64);
         for dictionary in &self.dictionaries {
             dictionary.encode(&mut out);
+        }
+        put_varint(&mut out, self.shapes.len() as u64);
+        for shape in &self.shapes {
+            shape.encode(&mut out);
         }
         let seal = sha256(&out);
         out.extend_from_slice(&seal);
@@ -141,6 +149,10 @@ impl Manifest {
         for _ in 0..reader.varint()? {
             dictionaries.push(Arc::new(Dictionary::decode(reader)?));
         }
+        let mut shapes = Vec::new();
+        for _ in 0..reader.varint()? {
+            shapes.push(Arc::new(Shape::decode(reader)?));
+        }
         Some(Manifest {
             database,
             generation,
@@ -151,6 +163,7 @@ impl Manifest {
             next_table,
             tables,
             dictionaries,
+            shapes,
         })
     }
 
@@ -295,6 +308,7 @@ mod tests {
                 TableEntry::new(2, "ключ"),
             ],
             dictionaries: vec![Arc::new(Dictionary::new("d", &[("long", "l")]).unwrap())],
+            shapes: vec![Arc::new(Shape::new(["id", "name"]).unwrap()), Arc::new(Shape::new([]).unwrap())],
         }
     }
 

@@ -5,7 +5,7 @@ use std::ops::{Bound, Deref};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::batch::{check_key, check_table};
+use crate::batch::{DictionaryId, check_key, check_table};
 use crate::error::{Error, Result};
 use crate::inner::{Inner, Shared};
 use crate::record::{DictionaryUse, Kind, Meta};
@@ -29,6 +29,8 @@ pub struct Record {
     pub expiration: Option<f64>,
     /// The name of the dictionary that it was written with.
     pub dictionary: Option<String>,
+    /// The dictionary whose short keys a packed value has; [`Database::unpack`](crate::Database::unpack) gives the long ones.
+    pub mapped_by: Option<DictionaryId>,
 }
 
 /// The bytes of a key or a value, where they lie: in memory, in a mapped file, or in a copy.
@@ -116,8 +118,9 @@ impl Inner {
     fn finish(&self, meta: Meta, stored: Bytes) -> Result<Record> {
         let (value, dictionary) = match meta.dictionary {
             None => (stored, None),
-            Some(used) => self.lengthen(used, stored)?,
+            Some(used) => self.lengthen(used, meta.kind, stored)?,
         };
+        let mapped = meta.dictionary.filter(|used| used.mapped && meta.kind == Kind::PACKED);
         Ok(Record {
             value,
             kind: meta.kind,
@@ -125,10 +128,11 @@ impl Inner {
             timestamp: meta.time,
             expiration: meta.expiration,
             dictionary,
+            mapped_by: mapped.map(|used| DictionaryId(used.revision)),
         })
     }
 
-    fn lengthen(&self, used: DictionaryUse, stored: Bytes) -> Result<(Bytes, Option<String>)> {
+    fn lengthen(&self, used: DictionaryUse, kind: Kind, stored: Bytes) -> Result<(Bytes, Option<String>)> {
         let unreadable = |what: &str| {
             Error::corrupt(
                 &self.directory,
@@ -138,7 +142,7 @@ impl Inner {
         };
         let dictionary = self.dictionary(used.revision).ok_or_else(|| unreadable("that the database does not have"))?;
         let name = Some(dictionary.name.clone());
-        if !used.mapped {
+        if !used.mapped || kind == Kind::PACKED {
             return Ok((stored, name));
         }
         let text = std::str::from_utf8(&stored).ok();

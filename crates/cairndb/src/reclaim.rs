@@ -36,7 +36,10 @@ impl Inner {
         next.durable = durable;
         next.next_stone = self.next_stone.load(Ordering::Acquire);
         next.next_table = next_table;
-        next.dictionaries.clone_from(&self.catalog.read().dictionaries);
+        let catalog = self.catalog.read();
+        next.dictionaries.clone_from(&catalog.dictionaries);
+        next.shapes.clone_from(&catalog.shapes);
+        drop(catalog);
         self.sync_names(&generations.current, &next)?;
         // Spent even if storing fails half-way: the name may be on the disk.
         generations.next_generation += 1;

@@ -11,10 +11,8 @@ impl Kind {
     pub const BYTES: Kind = Kind(0);
     /// UTF-8 JSON text.
     pub const JSON: Kind = Kind(1);
-    /// UTF-8 JSON text in which objects with one `$…` key stand for what JSON cannot carry.
-    pub const TAGGED: Kind = Kind(2);
-    /// One byte element type, then the elements of a typed array, little-endian.
-    pub const TYPED: Kind = Kind(3);
+    /// A [`Value`](crate::Value): see [`Database::pack`](crate::Database::pack).
+    pub const PACKED: Kind = Kind(2);
     /// The number of kinds that a record's head byte has room for.
     pub const LIMIT: u8 = 32;
 
@@ -28,11 +26,6 @@ impl Kind {
     #[must_use]
     pub fn number(self) -> u8 {
         self.0
-    }
-
-    /// Whether the bytes are JSON text, which is what key dictionaries apply to.
-    pub(crate) fn is_json(self) -> bool {
-        self == Kind::JSON || self == Kind::TAGGED
     }
 }
 

@@ -19,6 +19,7 @@ use crate::manifest::{Manifest, NUMBERS, TableEntry};
 use crate::memtable::Held;
 use crate::merge::stone_path;
 use crate::options::Options;
+use crate::packed::Shape;
 use crate::reclaim::{Superseded, remove_if_there};
 use crate::slice::{Key, Slice};
 use crate::stone::{Access, BlockCache, Stone};
@@ -192,6 +193,7 @@ fn create(env: &dyn Env, directory: &Path, files: &Files) -> Result<Manifest> {
         next_table: 1,
         tables: Vec::new(),
         dictionaries: Vec::new(),
+        shapes: Vec::new(),
     };
     manifest.store(env, directory)?;
     Ok(manifest)
@@ -297,6 +299,7 @@ fn write_again(file: &dyn File, part: Range<u64>) -> io::Result<()> {
 struct Replayed {
     tables: HashMap<u32, Arc<Table>>,
     dictionaries: Vec<Arc<Dictionary>>,
+    shapes: Vec<Arc<Shape>>,
     stones: HashMap<u64, std::sync::Weak<Stone>>,
     next_table: u32,
     sequence: u64,
@@ -322,6 +325,7 @@ impl Replayed {
         Replayed {
             tables,
             dictionaries: manifest.dictionaries.clone(),
+            shapes: manifest.shapes.clone(),
             stones,
             next_table: manifest.next_table,
             sequence: 0,
@@ -364,15 +368,10 @@ impl Replayed {
                 self.memory -= table.levels.load().memory();
                 Ok(())
             }
-            Item::DefineDictionary { revision, dictionary } => {
-                match self.dictionaries.get(revision as usize) {
-                    Some(known) if **known == dictionary => {}
-                    None if revision as usize == self.dictionaries.len() => {
-                        self.dictionaries.push(Arc::new(dictionary))
-                    }
-                    _ => return Err(frame.unreadable("defines a dictionary out of turn")),
-                }
-                Ok(())
+            Item::DefineDictionary { revision, dictionary } => learn(&mut self.dictionaries, revision, dictionary)
+                .ok_or_else(|| frame.unreadable("defines a dictionary out of turn")),
+            Item::DefineShape { number, shape } => {
+                learn(&mut self.shapes, number, shape).ok_or_else(|| frame.unreadable("defines a shape out of turn"))
             }
         })
     }
@@ -405,10 +404,11 @@ impl Replayed {
             env,
             directory,
             options,
-            catalog: RwLock::new(Catalog { tables, dictionaries: self.dictionaries }),
+            catalog: RwLock::new(Catalog { tables, dictionaries: self.dictionaries, shapes: self.shapes }),
             core: Mutex::new(core),
             syncer,
             visible: AtomicU64::new(self.sequence),
+            changes: Arc::default(),
             snapshots: AtomicUsize::new(0),
             memory: AtomicUsize::new(self.memory),
             frozen_memory: AtomicUsize::new(0),
@@ -425,6 +425,18 @@ impl Replayed {
             stop_merging: Default::default(),
             lock: Mutex::new(None),
         })
+    }
+}
+
+/// Adds a definition, which is either the next one or the same as the one that is known under its number.
+fn learn<T: PartialEq>(known: &mut Vec<Arc<T>>, number: u32, definition: T) -> Option<()> {
+    match known.get(number as usize) {
+        Some(known) => (**known == definition).then_some(()),
+        None if number as usize == known.len() => {
+            known.push(Arc::new(definition));
+            Some(())
+        }
+        None => None,
     }
 }
 

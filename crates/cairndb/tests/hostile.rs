@@ -138,19 +138,25 @@ fn open_manifest(generation: u64, bytes: &[u8]) -> cairndb::Result<()> {
 
 #[test]
 fn a_sealed_manifest_of_nothing_is_read() {
-    // First segment, durable segment and offset, next stone, next table, no tables, no dictionaries.
-    open_manifest(7, &manifest([1, 7, 0], &varints(&[1, 0, 0, 1, 1, 0, 0]))).unwrap();
+    // First segment, durable segment and offset, next stone, next table, no tables, no dictionaries, no shapes.
+    open_manifest(7, &manifest([1, 7, 0], &varints(&[1, 0, 0, 1, 1, 0, 0, 0]))).unwrap();
 }
 
 #[test]
 fn counts_and_numbers_without_bounds_are_refused() {
     const MANY: u64 = 1 << 60;
     const LAST: u64 = u64::MAX;
-    let bodies: [&[u64]; 14] = [
+    let bodies: [&[u64]; 19] = [
         &[1, 0, 0, 1, 1, MANY, 0],
         &[1, 0, 0, 1, 1, LAST],
         &[1, 0, 0, 1, 1, 0, MANY],
         &[1, 0, 0, 1, 1, 0, LAST, 0],
+        // So many shapes, and so many keys of one, or bytes of a key; a key twice; more keys than a shape has.
+        &[1, 0, 0, 1, 1, 0, 0, MANY],
+        &[1, 0, 0, 1, 1, 0, 0, 1, MANY],
+        &[1, 0, 0, 1, 1, 0, 0, 1, 1, LAST],
+        &[1, 0, 0, 1, 1, 0, 0, 1, 2, 1, 107, 1, 107],
+        &[1, 0, 0, 1, 1, 0, 0, 1, 257],
         // A name of 2^60 bytes, and one of 2^64 - 1.
         &[1, 0, 0, 1, 2, 1, 1, MANY, 0],
         &[1, 0, 0, 1, 2, 1, 1, LAST, 0],
@@ -159,13 +165,13 @@ fn counts_and_numbers_without_bounds_are_refused() {
         // A dictionary of that many pairs.
         &[1, 0, 0, 1, 1, 0, 1, 1, 100, MANY],
         // Numbers after which none could follow.
-        &[LAST, 0, 0, 1, 1, 0, 0],
-        &[1, LAST, 0, 1, 1, 0, 0],
-        &[1, 0, 0, LAST, 1, 0, 0],
-        &[1, 0, 0, 1, u32::MAX as u64, 0, 0],
-        &[1, 0, 0, 1, LAST, 0, 0],
+        &[LAST, 0, 0, 1, 1, 0, 0, 0],
+        &[1, LAST, 0, 1, 1, 0, 0, 0],
+        &[1, 0, 0, LAST, 1, 0, 0, 0],
+        &[1, 0, 0, 1, u32::MAX as u64, 0, 0, 0],
+        &[1, 0, 0, 1, LAST, 0, 0, 0],
         // A table that is not below the next one.
-        &[1, 0, 0, 1, 1, 1, 1, 1, 116, 0, 0, 0, 0, 0],
+        &[1, 0, 0, 1, 1, 1, 1, 1, 116, 0, 0, 0, 0, 0, 0],
     ];
     for body in bodies {
         let error = open_manifest(7, &manifest([1, 7, 0], &varints(body))).unwrap_err();
@@ -176,7 +182,7 @@ fn counts_and_numbers_without_bounds_are_refused() {
 #[test]
 fn a_durable_place_beyond_all_segments_is_damage() {
     for durable in [[1, 1], [1, u64::MAX], [(1 << 62) - 1, u64::MAX]] {
-        let body = varints(&[1, durable[0], durable[1], 1, 1, 0, 0]);
+        let body = varints(&[1, durable[0], durable[1], 1, 1, 0, 0, 0]);
         assert_eq!(open_manifest(7, &manifest([1, 7, 0], &body)).unwrap_err().code(), Code::Corrupt);
     }
 }
@@ -185,7 +191,7 @@ fn a_durable_place_beyond_all_segments_is_damage() {
 fn a_stone_of_a_size_that_no_file_has_is_refused() {
     let mut body = varints(&[1, 0, 0, 9, 2, 1, 1, 1, 116, 0, 0, 0, 1, 3, u64::MAX, u64::MAX, 0]);
     body.extend([0; 32]);
-    body.push(0);
+    body.extend([0, 0]);
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("000000000007.manifest"), manifest([1, 7, 0], &body)).unwrap();
     assert_eq!(open(directory.path()).unwrap_err().code(), Code::Corrupt);

@@ -74,8 +74,8 @@ fn every_kind() -> Vec<File> {
     let ops = [
         Op::put("users", b"alice", Kind::JSON, br#"{"name":"Alice","country":1}"#).dictionary(dictionary),
         Op::put("users", b"bob", Kind::BYTES, b"x").expires_at(until),
-        Op::put("users", b"carol", Kind::TYPED, &[4, 1, 0]).joined(),
-        Op::put("log", b"1", Kind::TAGGED, br#"[{"$date":1}]"#),
+        Op::put("users", b"carol", Kind::PACKED, b"\x04\xb3\x01\x81\xc0x").joined(),
+        Op::put("log", b"1", Kind::JSON, br#"[{"$date":1}]"#),
     ];
     db.commit(&ops, Durability::Full).expect("commits");
     db.checkpoint().expect("writes stones");

@@ -146,7 +146,7 @@ impl Document {
 }
 
 /// Bytes in hexadecimal, `00*40` for forty times the same, up to a semicolon.
-fn parse_hex(block: &[&str]) -> Outcome<Vec<u8>> {
+pub(super) fn parse_hex(block: &[&str]) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
     for token in block.iter().flat_map(|line| line.split(';').next()).flat_map(str::split_whitespace) {
         let (byte, times) = token.split_once('*').unwrap_or((token, "1"));

@@ -119,6 +119,11 @@ impl Fixture {
         self.commit(&[Op::put(table, key.as_bytes(), Kind::JSON, value.as_bytes())]);
     }
 
+    fn put_packed(&self, key: &str, value: serde_json::Value) {
+        let value = self.db.pack(&value.into()).unwrap();
+        self.commit(&[Op::put("readings", key.as_bytes(), Kind::PACKED, &value)]);
+    }
+
     pub(super) fn commit(&self, ops: &[Op<'_>]) {
         self.tick();
         self.db.commit(ops, Durability::Os).unwrap();
@@ -146,7 +151,7 @@ impl Fixture {
             let mut found = BTreeMap::new();
             for row in self.db.scan(&table, &Range::all()).unwrap() {
                 let (key, record) = row.unwrap();
-                let crate::Record { value, kind, version, timestamp, expiration, dictionary } = record;
+                let crate::Record { value, kind, version, timestamp, expiration, dictionary, .. } = record;
                 let (kind, value) = (u64::from(kind.number()), value.to_vec());
                 found.insert(key.to_vec(), Found { kind, value, version, time: timestamp, expiration, dictionary });
             }
@@ -202,11 +207,12 @@ pub(super) fn everything() -> Fixture {
     for n in 0..300 {
         fixture.put("bulk", &format!("k{n:03}"), &"\"x\"".repeat(1 + n % 7));
     }
+    fixture.put_packed("early", serde_json::json!({ "sensor": 1 }));
     let long = vec![7; 9000];
     fixture.commit(&[Op::put("bulk", b"long", Kind::BYTES, &long)]);
     for n in 0..40 {
         let (key, at) = (format!("s{n:02}"), (START + 1_000_000 * (n % 4)) as f64 + 0.5);
-        fixture.commit(&[Op::put("sessions", key.as_bytes(), Kind::TAGGED, b"[{\"$number\":\"-0\"}]").expires_at(at)]);
+        fixture.commit(&[Op::put("sessions", key.as_bytes(), Kind::JSON, b"[{\"$number\":\"-0\"}]").expires_at(at)]);
     }
     fixture.put("dropped", "k", "1");
     fixture.db.checkpoint().unwrap();
@@ -237,9 +243,10 @@ pub(super) fn everything() -> Fixture {
     fixture.db.drop_table("gone", Durability::Os).unwrap();
     // So long that the lower bits of the multiplier of the length check matter too.
     fixture.put("bulk", "k004", &format!("\"{}\"", "z".repeat(40_000)));
+    fixture.put_packed("late packed", serde_json::json!([{ "sensor": 1, "": "" }, { "sensor": 2 }]));
     let late = fixture.db.define_dictionary("late", &[("sensor", "\u{e9}")]).unwrap();
-    fixture.commit(&[Op::put("readings", b"late", Kind::TAGGED, json).dictionary(late)]);
-    fixture.commit(&[Op::put("ключ", "✓".as_bytes(), Kind::TYPED, &[1, 2, 3]).expires_at(-1.5)]);
+    fixture.commit(&[Op::put("readings", b"late", Kind::JSON, json).dictionary(late)]);
+    fixture.commit(&[Op::put("ключ", "✓".as_bytes(), Kind::new(30).unwrap(), &[1, 2, 3]).expires_at(-1.5)]);
     fixture.commit(&[Op::delete("bulk", b"k002"), Op::put("other", &[0, 255], Kind::new(31).unwrap(), b"").joined()]);
     fixture
 }

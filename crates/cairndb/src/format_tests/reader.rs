@@ -177,19 +177,32 @@ struct Table {
     newest: BTreeMap<Vec<u8>, Stored>,
 }
 
+/// The keys of a shape, each of which must be there once.
+fn shape_of(fields: &Struct<'_>) -> Outcome<Vec<String>> {
+    let keys: Vec<String> = fields.list("keys")?.iter().map(|key| key.text("key")).collect::<Outcome<_>>()?;
+    let mut once = keys.clone();
+    once.sort();
+    once.dedup();
+    if once.len() == keys.len() { Ok(keys) } else { Err("a shape has a key twice".into()) }
+}
+
 /// The state that a manifest and the journal lead to.
 struct State<'d> {
     document: &'d Document,
     tables: BTreeMap<u64, Table>,
     dictionaries: Vec<Dictionary>,
+    shapes: Vec<Vec<String>>,
 }
 
 /// What the database holds for a reader at `now`, and where its journal ends.
 pub(super) fn read_database(document: &Document, files: &Files, now: u64) -> Outcome<(Contents, End)> {
     let manifest = choose_generation(document, files)?;
-    let mut state = State { document, tables: BTreeMap::new(), dictionaries: Vec::new() };
+    let mut state = State { document, tables: BTreeMap::new(), dictionaries: Vec::new(), shapes: Vec::new() };
     for fields in manifest.list("dictionaries")? {
         state.dictionaries.push(Dictionary::of(fields)?);
+    }
+    for fields in manifest.list("shapes")? {
+        state.shapes.push(shape_of(fields)?);
     }
     for entry in manifest.list("tables")? {
         let table = read_table(document, files, entry)?;
@@ -290,6 +303,14 @@ impl State<'_> {
             Some(fields) if row["means"].starts_with("table") => {
                 let table = Table { name: fields.text("name")?, newest: BTreeMap::new() };
                 self.tables.entry(number).or_insert(table);
+            }
+            Some(fields) if row["means"].starts_with("shape") => {
+                let shape = shape_of(&fields)?;
+                match self.shapes.get(number as usize) {
+                    None if number == self.shapes.len() as u64 => self.shapes.push(shape),
+                    Some(same) if *same == shape => {}
+                    _ => return Err("a shape is out of turn".into()),
+                }
             }
             Some(fields) => {
                 let dictionary = Dictionary::of(&fields)?;

@@ -22,6 +22,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::codec::{Reader, put_bytes, put_varint, unzigzag, zigzag};
 use crate::dictionary::Dictionary;
+use crate::packed::Shape;
 use crate::record::Entry;
 
 /// The bytes of a frame before its body: the length and its check.
@@ -52,12 +53,14 @@ pub(crate) enum Item<'a> {
     DefineTable { table: u32, name: &'a str },
     DropTable { table: u32 },
     DefineDictionary { revision: u32, dictionary: Dictionary },
+    DefineShape { number: u32, shape: Shape },
 }
 
 const CATALOG: u64 = 0;
 const DEFINE_TABLE: u8 = 1;
 const DROP_TABLE: u8 = 2;
 const DEFINE_DICTIONARY: u8 = 3;
+const DEFINE_SHAPE: u8 = 4;
 
 /// Composes a frame into a buffer that is reused from commit to commit.
 ///
@@ -103,6 +106,11 @@ impl FrameBuilder {
     pub(crate) fn define_dictionary(&mut self, revision: u32, dictionary: &Dictionary) {
         self.catalog(DEFINE_DICTIONARY, revision);
         dictionary.encode(&mut self.bytes);
+    }
+
+    pub(crate) fn define_shape(&mut self, number: u32, shape: &Shape) {
+        self.catalog(DEFINE_SHAPE, number);
+        shape.encode(&mut self.bytes);
     }
 
     fn catalog(&mut self, what: u8, number: u32) {
@@ -245,6 +253,7 @@ fn read_item<'a>(reader: &mut Reader<'a>, time: u64) -> Option<Item<'a>> {
         DEFINE_TABLE => Some(Item::DefineTable { table: number, name: reader.text()? }),
         DROP_TABLE => Some(Item::DropTable { table: number }),
         DEFINE_DICTIONARY => Some(Item::DefineDictionary { revision: number, dictionary: Dictionary::decode(reader)? }),
+        DEFINE_SHAPE => Some(Item::DefineShape { number, shape: Shape::decode(reader)? }),
         _ => None,
     }
 }

@@ -117,5 +117,6 @@ fn compose(frame: &mut FrameBuilder, item: Item<'_>) {
         Item::DefineTable { table, name } => frame.define_table(table, name),
         Item::DropTable { table } => frame.drop_table(table),
         Item::DefineDictionary { revision, dictionary } => frame.define_dictionary(revision, &dictionary),
+        Item::DefineShape { number, shape } => frame.define_shape(number, &shape),
     }
 }

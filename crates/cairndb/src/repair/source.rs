@@ -12,6 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::journal::{Break, Item, ReplayFrom, ReplayedFrame, Segment, replay, salvage, segment_path};
 use crate::manifest::{Manifest, StoneEntry, manifest_path};
 use crate::merge::stone_path;
+use crate::packed::Shape;
 use crate::record::Meta;
 use crate::recover::Files;
 use crate::stone::{Gap, Salvage, digest_of};
@@ -22,6 +23,7 @@ use crate::verify::{Damage, KeyRange};
 pub(super) struct Rescued {
     pub(super) tables: BTreeMap<u32, Found>,
     pub(super) dictionaries: BTreeMap<u32, Arc<Dictionary>>,
+    pub(super) shapes: BTreeMap<u32, Arc<Shape>>,
     /// Whether the stones of a table are in their order, newest first; else only times tell.
     pub(super) ordered: bool,
     dropped: BTreeSet<u32>,
@@ -220,6 +222,7 @@ impl Rescued {
             self.tables.entry(table.id).or_default().name = Some(table.name.clone());
         }
         self.dictionaries.extend((0..).zip(manifest.dictionaries.iter().cloned()));
+        self.shapes.extend((0..).zip(manifest.shapes.iter().cloned()));
     }
 
     /// Looks through a stone once for what is missing, and keeps it to be read again.
@@ -254,6 +257,9 @@ impl Rescued {
                 Item::DropTable { table } => drop(self.dropped.insert(table)),
                 Item::DefineDictionary { revision, dictionary } => {
                     self.dictionaries.entry(revision).or_insert_with(|| Arc::new(dictionary));
+                }
+                Item::DefineShape { number, shape } => {
+                    self.shapes.entry(number).or_insert_with(|| Arc::new(shape));
                 }
             }
             Ok(())

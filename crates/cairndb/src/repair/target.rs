@@ -13,8 +13,9 @@ use crate::env::Env;
 use crate::error::Result;
 use crate::manifest::{Manifest, StoneEntry, TableEntry};
 use crate::merge::stone_path;
+use crate::packed::{self, Shape};
 use crate::reclaim::remove_if_there;
-use crate::record::{DictionaryUse, Entry, Meta};
+use crate::record::{DictionaryUse, Entry, Kind, Meta};
 use crate::stone::{Salvaged, StoneWriter};
 use crate::verify::Damage;
 
@@ -25,6 +26,7 @@ pub(super) fn write(env: &dyn Env, directory: &Path, rescued: Rescued, report: &
         directory,
         ordered: rescued.ordered,
         revisions: revisions(&rescued.dictionaries),
+        shapes: shapes(&rescued.shapes),
         stones: Vec::new(),
     };
     let written = target.write(rescued, report);
@@ -42,11 +44,18 @@ fn revisions(dictionaries: &BTreeMap<u32, Arc<Dictionary>>) -> BTreeMap<u32, u32
     dictionaries.keys().copied().zip(0..).collect()
 }
 
+/// Shapes keep their numbers, since values name them. One that is lost has no keys here: then no value that has it adds up.
+fn shapes(known: &BTreeMap<u32, Arc<Shape>>) -> Vec<Arc<Shape>> {
+    let count = known.last_key_value().map_or(0, |(last, _)| last + 1).min(packed::MAX_SHAPES as u32);
+    (0..count).map(|number| known.get(&number).cloned().unwrap_or_else(|| Arc::new(Shape::without_keys()))).collect()
+}
+
 struct Target<'a> {
     env: &'a dyn Env,
     directory: &'a Path,
     ordered: bool,
     revisions: BTreeMap<u32, u32>,
+    shapes: Vec<Arc<Shape>>,
     stones: Vec<PathBuf>,
 }
 
@@ -71,6 +80,7 @@ impl Target<'_> {
             next_table: tables.len() as u32 + 1,
             tables,
             dictionaries: rescued.dictionaries.into_values().collect(),
+            shapes: self.shapes.clone(),
         };
         manifest.store(self.env, self.directory).map(|_bytes| ())
     }
@@ -111,22 +121,30 @@ impl Target<'_> {
     /// The record's meta data with its dictionary's number in the new database. `None`, which is reported, if its keys
     /// were shortened by one that is lost.
     fn translate(&self, row: &Salvaged, path: &Path, table: &str, report: &mut RepairReport) -> Option<Meta> {
+        if row.meta.kind == Kind::PACKED && !packed::check(&row.value, &self.shapes) {
+            report.damage.push(lost(row, path, table, "the shape of a record is lost; it is dropped"));
+            return None;
+        }
         let Some(used) = row.meta.dictionary else { return Some(row.meta) };
         if let Some(&revision) = self.revisions.get(&used.revision) {
             let dictionary = Some(DictionaryUse { revision, ..used });
             return Some(Meta { dictionary, ..row.meta });
         }
         let what = if used.mapped { "it is dropped" } else { "it is kept without it, as it was not mapped" };
-        report.damage.push(Damage {
-            path: path.to_path_buf(),
-            offset: 0,
-            bytes: None,
-            what: format!("the dictionary of a record is lost; {what}"),
-            table: Some(table.to_string()),
-            keys: vec![row.key.clone()],
-            between: None,
-        });
+        report.damage.push(lost(row, path, table, &format!("the dictionary of a record is lost; {what}")));
         (!used.mapped).then_some(Meta { dictionary: None, ..row.meta })
+    }
+}
+
+fn lost(row: &Salvaged, path: &Path, table: &str, what: &str) -> Damage {
+    Damage {
+        path: path.to_path_buf(),
+        offset: 0,
+        bytes: None,
+        what: what.into(),
+        table: Some(table.to_string()),
+        keys: vec![row.key.clone()],
+        between: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cairndb::env::Env;
-use cairndb::{Database, DictionaryId, Durability, Kind, Op, Options, Range, Record, Result};
+use cairndb::{Database, DictionaryId, Durability, Kind, Op, Options, Range, Record, Result, Value};
 use cairndb_sim::{CrashPlan, SimEnv};
 
 /// A record as a reader gets it.
@@ -99,13 +99,15 @@ impl Author {
     /// dictionaries, tombstones; two generations, the older of which needs stones that have been merged since.
     fn stones(&mut self) {
         let late = self.env.now() as f64 + 1e9;
+        let packed = Value::Object(vec![("id".into(), Value::Number(7.5)), ("tag".into(), Value::String("x".into()))]);
+        let packed = self.db.pack(&packed).unwrap();
         self.user("anna", r#"{"name":"Anna","country":"at"}"#);
         self.user("bert", r#"{"name":"Bert","country":"be","more":[{"name":"x"}]}"#);
         self.user("cleo", r#"{"n":"not mapped"}"#);
         self.commit(&[
             Op::put("log", b"1", Kind::BYTES, &[7; 40]).expires_at(late),
             Op::put("log", b"2", Kind::BYTES, b"").expires_at(-1.5).joined(),
-            Op::put("log", b"3", Kind::TYPED, &[1, 2, 3]).expires_at(late + 0.5).joined(),
+            Op::put("log", b"3", Kind::PACKED, &packed).expires_at(late + 0.5).joined(),
         ]);
         self.commit(&[Op::put("gone", b"k", Kind::BYTES, b"v")]);
         for (key, byte) in [(b"a", 1), (b"b", 2), (b"c", 3)] {

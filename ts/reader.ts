@@ -1,0 +1,131 @@
+/**
+ * Reading: names go to native code by shared memory, and packed values come back by it.
+ *
+ * @module
+ */
+import type { ObjectCache } from './cache.ts';
+import { CairnError } from './errors.ts';
+import { MEMORY_KEY, MEMORY_OUT, MEMORY_TABLE, type NativeHandle, type RawEntry, type RawValue } from './native.ts';
+import type { Shapes } from './shapes.ts';
+import { Unpacker, unsupported } from './unpack.ts';
+import { checkKey, checkTable, MAX_KEY_BYTES } from './validate.ts';
+
+/** In the number of the dictionary: the record will expire. */
+const EXPIRES = 2 ** 31;
+
+export class Reader {
+  readonly #memory: Buffer;
+  readonly #view: DataView;
+  readonly #unpacker: Unpacker;
+  readonly #cache: ObjectCache | undefined;
+  /** The table whose name stands in the memory, and its length there. */
+  #table = '';
+  #tableBytes = 0;
+  /** Whether the record that was read last will expire. */
+  #expires = false;
+  /** Where the next value stands in the memory. */
+  #at = MEMORY_OUT;
+
+  constructor(handle: NativeHandle, shapes: Shapes, cache: ObjectCache | undefined) {
+    this.#cache = cache;
+    this.#memory = Buffer.from(handle.memory);
+    this.#view = new DataView(handle.memory);
+    this.#unpacker = new Unpacker(shapes);
+  }
+
+  /** The value under a key, or undefined. Refuses bad names. */
+  get(handle: NativeHandle, table: string, key: string): unknown {
+    const cache = this.#cache;
+    if (cache === undefined) return this.#read(handle, table, key);
+    const cached = cache.get(table, key);
+    if (cached !== undefined) return cached;
+    const mark = cache.mark();
+    const value = this.#read(handle, table, key);
+    return value === undefined || this.#expires ? value : cache.keep(table, key, value, mark);
+  }
+
+  #read(handle: NativeHandle, table: string, key: string): unknown {
+    if (table !== this.#table) {
+      checkTable(table);
+      this.#tableBytes = this.#memory.write(table, MEMORY_TABLE);
+      this.#table = table;
+    }
+    const found = handle.get(this.#tableBytes, this.#putKey(key));
+    if (found === undefined) return undefined;
+    this.#at = MEMORY_OUT;
+    if (typeof found === 'string') return this.#packed(found, 0);
+    // Of others it is not known here.
+    this.#expires = true;
+    return this.value(found);
+  }
+
+  /** Checks a key and writes it to the memory, in one pass if it is of ASCII. Returns its length there. */
+  #putKey(key: string): number {
+    const length = typeof key === 'string' && key.length <= MAX_KEY_BYTES ? key.length : 0;
+    for (let index = 0; index < length; index += 1) {
+      const unit = key.charCodeAt(index);
+      if (unit === 0 || unit >= 0x80) break;
+      this.#memory[MEMORY_KEY + index] = unit;
+      if (index === length - 1) return length;
+    }
+    checkKey(key);
+    return this.#memory.write(key, MEMORY_KEY);
+  }
+
+  getMany(handle: NativeHandle, table: string, keys: readonly string[]): unknown[] {
+    const found = handle.getMany(table, keys);
+    this.#at = MEMORY_OUT;
+    // One by one, since they stand in the memory in this order. A gap is a key that is missing.
+    return Array.from(found, (raw) => {
+      if (raw === undefined) return undefined;
+      return typeof raw === 'string' ? this.#packed(raw, 0) : this.value(raw);
+    });
+  }
+
+  /** The entries of a page, all of them at once: the next call of native code writes over what stands in the memory. */
+  entries(page: readonly (string | RawEntry)[]): [key: string, value: unknown][] {
+    this.#at = MEMORY_OUT;
+    return page.map((entry) => {
+      if (typeof entry !== 'string') return [entry.key, this.value(entry.value)];
+      const keyLength = this.#u32();
+      return [entry.substring(0, keyLength), this.#packed(entry, keyLength)];
+    });
+  }
+
+  /** A value that did not come by the memory. */
+  value(raw: RawValue): unknown {
+    if (Buffer.isBuffer(raw)) return raw;
+    if ('head' in raw) {
+      this.#unpacker.use(raw.head);
+      return this.#unpacker.unpack(0, raw.head.length, raw.text, 0, raw.dictionary % EXPIRES);
+    }
+    if ('json' in raw) return parse(raw.json);
+    throw unsupported(`kind ${raw.kind}`);
+  }
+
+  /** The next value in the memory; its characters stand in `text` from `textAt` on. */
+  #packed(text: string, textAt: number): unknown {
+    const first = this.#u32();
+    this.#expires = first >= EXPIRES;
+    const dictionary = this.#expires ? first - EXPIRES : first;
+    const length = this.#u32();
+    const start = this.#at;
+    this.#at = start + length;
+    this.#unpacker.use(this.#memory);
+    return this.#unpacker.unpack(start, this.#at, text, textAt, dictionary);
+  }
+
+  #u32(): number {
+    this.#at += 4;
+    return this.#view.getUint32(this.#at - 4, true);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const message = 'A stored value cannot be decoded: its text is not JSON. Run verify().';
+    throw new CairnError('ERR_CAIRN_CORRUPT', message, { cause });
+  }
+}
