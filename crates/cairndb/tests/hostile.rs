@@ -202,14 +202,18 @@ fn a_stone_of_a_size_that_no_file_has_is_refused() {
 #[test]
 fn generations_and_files_with_enormous_numbers_are_left_alone() {
     let scratch = closed();
+    let mut names = Vec::new();
     for kind in ["manifest", "journal", "stone"] {
-        let number = u64::MAX;
-        fs::write(scratch.directory.path().join(format!("{number}.{kind}")), manifest([1, number, 0], b"")).unwrap();
+        for number in [u64::MAX, 1 << 62] {
+            names.push(scratch.directory.path().join(format!("{number}.{kind}")));
+            fs::write(names.last().unwrap(), manifest([1, number, 0], b"")).unwrap();
+        }
     }
     let db = open(scratch.directory.path()).unwrap();
     assert!(db.get("t", b"in a stone").unwrap().is_some());
     db.commit(&[Op::put("t", b"k", Kind::BYTES, b"v")], Durability::Full).unwrap();
     db.checkpoint().unwrap();
+    names.iter().for_each(|name| assert!(name.exists(), "{name:?}"));
 }
 
 #[test]

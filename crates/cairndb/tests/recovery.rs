@@ -205,3 +205,40 @@ fn a_large_journal_left_by_a_crash_is_replayed_and_then_moved_to_stones() {
     assert_eq!(scratch.db.scan("t", &cairndb::Range::all()).unwrap().count(), 3000);
     assert!(!scratch.files(".stone").is_empty());
 }
+
+#[test]
+fn a_tail_of_megabytes_is_brought_to_the_disk() {
+    let mut scratch = Scratch::new();
+    for n in 0..4 {
+        scratch.put("t", &format!("{n}"), &"x".repeat(700_000));
+    }
+    for _ in 0..2 {
+        scratch.abandon();
+        assert_eq!(scratch.db.len("t").unwrap(), 4);
+        assert_eq!(scratch.get("t", "3").map(|value| value.len()), Some(700_000));
+    }
+}
+
+#[test]
+fn damage_is_where_the_journal_breaks_and_not_where_something_speaks_of_it() {
+    let mut scratch = Scratch::new();
+    let put = |scratch: &Scratch, key: &str, len: usize| {
+        let value = vec![7; len];
+        scratch.db.commit(&[Op::put("t", key.as_bytes(), Kind::BYTES, &value)], Durability::Full).unwrap();
+    };
+    for n in 0..10 {
+        put(&scratch, &format!("large {n}"), 2000);
+    }
+    scratch.abandon();
+    // A later segment, in which all claims are of small offsets.
+    for n in 0..3 {
+        put(&scratch, &format!("small {n}"), 1);
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    scratch.db = Database::open(elsewhere.path(), Options::default()).unwrap();
+    damage(&scratch, "000000000001.journal", |bytes| bytes[15_000] ^= 1);
+    let error = open_error(&scratch);
+    assert_eq!(error.code(), Code::Corrupt);
+    assert!(error.path().unwrap().ends_with("000000000001.journal"), "{error}");
+    assert!((12_000..15_000).contains(&error.offset().unwrap()), "{error}");
+}
