@@ -237,8 +237,13 @@ fn damage_is_where_the_journal_breaks_and_not_where_something_speaks_of_it() {
     let elsewhere = tempfile::tempdir().unwrap();
     scratch.db = Database::open(elsewhere.path(), Options::default()).unwrap();
     damage(&scratch, "000000000001.journal", |bytes| bytes[15_000] ^= 1);
-    let error = open_error(&scratch);
-    assert_eq!(error.code(), Code::Corrupt);
-    assert!(error.path().unwrap().ends_with("000000000001.journal"), "{error}");
-    assert!((12_000..15_000).contains(&error.offset().unwrap()), "{error}");
+    for header_too in [false, true] {
+        if header_too {
+            damage(&scratch, "000000000002.journal", |bytes| bytes[40] ^= 1);
+        }
+        let error = open_error(&scratch);
+        assert_eq!(error.code(), Code::Corrupt);
+        assert!(error.path().unwrap().ends_with("000000000001.journal"), "{error}");
+        assert!((12_000..15_000).contains(&error.offset().unwrap()), "{error}");
+    }
 }
