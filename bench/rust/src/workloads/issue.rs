@@ -19,7 +19,9 @@ pub(super) fn load(run: &Run) -> Result<Vec<Figure>> {
     let spent = meter.stop()?;
     run.close_and_verify(store, &model)?;
     let space = Figure::bytes("space after the load", disk_bytes(run.directory)?);
-    Ok(vec![spent.rate("write, batches of 1,000", run.records), space])
+    let mut figures = vec![spent.rate("write, batches of 1,000", run.records), space];
+    figures.extend(run.rested_space("space 12 s after the load")?);
+    Ok(figures)
 }
 
 fn write_batches(store: &dyn Store, ids: &[u32], version: u32) -> Result<()> {
@@ -139,6 +141,7 @@ pub(super) fn churn(run: &Run) -> Result<Vec<Figure>> {
         Figure::bytes("space after the churn", disk_bytes(run.directory)?),
     ];
     run.verify(&model)?;
+    figures.extend(run.rested_space("space 12 s after the churn")?);
     if let Some(compact) = run.engine.compact {
         let meter = Meter::start()?;
         compact(run.directory)?;
