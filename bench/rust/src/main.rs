@@ -23,7 +23,7 @@ use crate::workloads::{Start, WORKLOADS, Workload};
 
 const HELP: &str = "Measures CairnDB's engine beside its peers.
 
-  cargo bench                             1,000,000 records, 3 rounds: takes hours, and 3 GB of disk
+  cargo bench                             1,000,000 records, 3 rounds: takes hours, and 5 GB of disk
   cargo bench -- --quick                  20,000 records, 3 rounds, half a second for each measurement
   cargo bench -- --records 100000         another number of records
   cargo bench -- --only YCSB              the workloads with this in their name; can be given again
@@ -37,7 +37,8 @@ const HELP: &str = "Measures CairnDB's engine beside its peers.
 Each engine and workload is a process of its own, and the engines take turns. After each run every record is compared;
 a wrong one ends the benchmark with exit code 1. The tables go to bench/results/rust.md, every figure of every round to
 bench/results/rust.json. On a machine that does something else too, trust the figures per second of processor time, and
-of these the ratios. Where the system's temporary folder is in memory, a sync costs nothing: so keep the stores on a disk.";
+of these the ratios. Where the system's temporary folder is in memory, a sync costs nothing: so keep the stores on a disk.
+Needs Linux, or macOS, where bytes written are not counted.";
 
 struct Settings {
     engines: Vec<&'static Engine>,

@@ -81,8 +81,9 @@ fn processor_time() -> Result<Duration> {
     Ok(Duration::from_micros(microseconds.try_into()?))
 }
 
-/// How often the clock is looked at. Looking at it costs as much as the fastest operations.
-const CLOCK_EVERY: usize = 16;
+/// Looking at the clock costs as much as the fastest operations, so it is looked at about this often, and no more often
+/// than after each operation.
+const LOOK_EVERY: Duration = Duration::from_micros(100);
 
 /// Does `work` with item after item, until there are no more or the time is over. Returns how many were done.
 pub(crate) fn timed<T>(
@@ -91,12 +92,17 @@ pub(crate) fn timed<T>(
     mut work: impl FnMut(T) -> Result<()>,
 ) -> Result<(usize, Spent)> {
     let meter = Meter::start()?;
-    let mut done = 0;
+    let (mut done, mut stride, mut next_look, mut last_look) = (0, 1, 1, Duration::ZERO);
     for item in items {
         work(item)?;
         done += 1;
-        if done % CLOCK_EVERY == 0 && meter.elapsed() >= limit {
-            break;
+        if done == next_look {
+            let now = meter.elapsed();
+            if now >= limit {
+                break;
+            }
+            stride = if now - last_look < LOOK_EVERY { 2 * stride } else { 1 };
+            (next_look, last_look) = (done + stride, now);
         }
     }
     Ok((done, meter.stop()?))

@@ -64,7 +64,8 @@ impl<'a> Results<'a> {
              A measurement ends after {} s (the churn after ten times as long) if it has not done everything by then.\n\n\
              {}\n\n\
              The ratios compare CairnDB with the best of redb, fjall, heed and persistent-kv, and with the best of all \
-             others. Above 1 CairnDB is ahead, in bytes too.\n",
+             others. Above 1 CairnDB is ahead, in bytes too. At rest means 22 s after all work has ended, and is measured \
+             in the first round only.\n",
             grouped(self.records as f64),
             self.rounds,
             self.seconds,
@@ -176,7 +177,8 @@ impl<'a> Results<'a> {
                 "\nFor a durable put of 116 bytes CairnDB writes {bytes:.1} to its journal; it may be {MOST_WRITTEN}. They \
                  are counted in its `Env`, on their way to the file, over 1,000 puts: the system counts pages only. Zeros \
                  that are written ahead, once for many puts, are counted apart. For all engines the figures of `write` \
-                 and of pages are those of `/proc/self/io`, and include opening and closing.\n"
+                 and of pages are those of `/proc/self/io`, and include opening and closing; Linux counts the \
+                 whole of a large folio where one page of it is written, so pages say little of the disk.\n"
             );
         }
     }

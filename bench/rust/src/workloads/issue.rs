@@ -20,7 +20,7 @@ pub(super) fn load(run: &Run) -> Result<Vec<Figure>> {
     run.close_and_verify(store, &model)?;
     let space = Figure::bytes("space after the load", disk_bytes(run.directory)?);
     let mut figures = vec![spent.rate("write, batches of 1,000", run.records), space];
-    figures.extend(run.rested_space("space 12 s after the load")?);
+    figures.extend(run.rested_space("space after the load, at rest")?);
     Ok(figures)
 }
 
@@ -141,11 +141,9 @@ pub(super) fn churn(run: &Run) -> Result<Vec<Figure>> {
         Figure::bytes("space after the churn", disk_bytes(run.directory)?),
     ];
     run.verify(&model)?;
-    figures.extend(run.rested_space("space 12 s after the churn")?);
+    figures.extend(run.rested_space("space after the churn, at rest")?);
     if let Some(compact) = run.engine.compact {
-        let meter = Meter::start()?;
         compact(run.directory)?;
-        figures.push(meter.stop()?.rate("compaction after the churn (records)", run.records));
         figures.push(Figure::bytes("space after the compaction", disk_bytes(run.directory)?));
         run.verify(&model)?;
     }

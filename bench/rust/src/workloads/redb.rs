@@ -20,6 +20,8 @@ pub(super) fn run(run: &Run) -> Result<Vec<Figure>> {
     let store = run.open(Level::Full)?;
     figures.push(single_writes(run, &*store, &mut model)?);
     figures.push(batch_writes(run, &*store, &mut model)?);
+    store.close()?;
+    let store = run.open(Level::Os)?;
     figures.push(length(&*store, &model)?);
     figures.extend(reads(run, &*store)?);
     figures.push(removals(&*store, &mut model)?);
@@ -118,7 +120,7 @@ fn reads_of_threads(run: &Run, store: &dyn Store, ids: &[u32], threads: usize) -
     Ok(meter.stop()?.rate(format!("redb: random reads, {threads} threads"), done))
 }
 
-/// Every second record, in one transaction.
+/// Every second record, in one transaction, which is on the disk in the end.
 fn removals(store: &dyn Store, model: &mut Model) -> Result<Figure> {
     let mut batch = Batch::new(REDB_RECORD);
     let half = model.versions.len() / 2;
