@@ -2,7 +2,7 @@
 
 mod counted;
 mod durable;
-mod issue;
+mod records;
 mod redb;
 mod ycsb;
 
@@ -51,17 +51,17 @@ const fn of_ranges(workload: Workload) -> Workload {
 }
 
 pub(crate) const WORKLOADS: &[Workload] = &[
-    workload("load", Start::Loads, issue::load),
-    workload("read", Start::Loaded, issue::read),
-    workload("read in one snapshot", Start::Loaded, issue::read_snapshot),
-    workload("read of missing keys", Start::Loaded, issue::read_missing),
-    workload("scan", Start::Loaded, issue::scan),
-    of_ranges(workload("ranges", Start::Loaded, issue::ranges)),
-    workload("put", Start::Copied, issue::put),
+    workload("load", Start::Loads, records::load),
+    workload("read", Start::Loaded, records::read),
+    workload("read in one snapshot", Start::Loaded, records::read_snapshot),
+    workload("read of missing keys", Start::Loaded, records::read_missing),
+    workload("scan", Start::Loaded, records::scan),
+    of_ranges(workload("ranges", Start::Loaded, records::ranges)),
+    workload("put", Start::Copied, records::put),
     workload("durable put", Start::Empty, durable::one),
     workload("durable put, 64 threads", Start::Empty, durable::many),
     Workload { suits: counted::suits, ..workload("counted", Start::Empty, counted::puts) },
-    workload("churn", Start::Copied, issue::churn),
+    workload("churn", Start::Copied, records::churn),
     workload("YCSB A", Start::Copied, ycsb::a),
     workload("YCSB B", Start::Copied, ycsb::b),
     workload("YCSB C", Start::Loaded, ycsb::c),
