@@ -268,8 +268,8 @@ impl Database {
     /// What somebody still reads goes later.
     pub fn prune(&self, keep: u32) -> Result<()> {
         self.0.check_open()?;
-        if self.0.reclaim(Duration::ZERO, keep.max(1))? {
-            self.0.schedule_reclaim(self.0.options.reclaim_delay);
+        if let Some(delay) = self.0.reclaim(Duration::ZERO, keep.max(1))? {
+            self.0.schedule_reclaim(delay);
         }
         Ok(())
     }

@@ -71,8 +71,8 @@ impl Inner {
             |inner| {
                 let outcome = inner.reclaim(inner.options.reclaim_delay, inner.options.keep_generations);
                 match outcome {
-                    Ok(true) => inner.schedule_reclaim(inner.options.reclaim_delay.max(RETRY)),
-                    Ok(false) => inner.note_background(Lane::Sync, Ok(())),
+                    Ok(Some(delay)) => inner.schedule_reclaim(delay),
+                    Ok(None) => inner.note_background(Lane::Sync, Ok(())),
                     Err(error) => {
                         inner.note_background(Lane::Sync, Err(error));
                         inner.schedule_reclaim(inner.options.reclaim_delay.max(RETRY));
@@ -83,24 +83,23 @@ impl Inner {
     }
 
     /// Removes the generations that were replaced at least `delay` ago, but for the `keep` newest (the present one
-    /// counts), and the files that no other generation needs. Returns whether something remains for later.
-    pub(crate) fn reclaim(&self, delay: Duration, keep: u32) -> Result<bool> {
+    /// counts), and the files that no other generation needs. Returns when to come back for what remains.
+    pub(crate) fn reclaim(&self, delay: Duration, keep: u32) -> Result<Option<Duration>> {
         let mut generations = self.generations.lock();
         self.check_held()?;
         let now = self.env.monotonic();
         let removable = (generations.superseded.len() + 1).saturating_sub(keep as usize);
-        let old = generations
-            .superseded
-            .iter()
-            .take(removable)
-            .take_while(|old| now.saturating_sub(old.since) >= delay.as_nanos() as u64)
-            .count();
-        for _ in 0..old {
+        for _ in 0..removable {
+            let Some(oldest) = generations.superseded.first() else { break };
+            let age = Duration::from_nanos(now.saturating_sub(oldest.since));
+            if age < delay {
+                return Ok(Some(delay - age));
+            }
             if !self.remove_oldest(&mut generations)? {
-                return Ok(true);
+                return Ok(Some(self.options.reclaim_delay.max(RETRY)));
             }
         }
-        Ok(old < removable)
+        Ok(None)
     }
 
     /// Returns false if somebody still reads a file that would have to go.

@@ -183,7 +183,10 @@ fn each_replaced_file_stays_for_the_reclaim_delay() {
         env.advance(Duration::from_secs(seconds));
     }
     assert_eq!(files(&env, ".manifest"), 2);
-    env.advance(Duration::from_secs(60));
+    env.advance(Duration::from_secs(14));
+    assert_eq!(files(&env, ".manifest"), 2);
+    // And no longer.
+    env.advance(Duration::from_secs(2));
     assert_eq!(files(&env, ".manifest"), 1);
 }
 
