@@ -1,68 +1,90 @@
-// Runs one workload against one store, in a process of its own:
-//   node bench/child.mjs <store> <workload> <records> <empty directory>
-// Tells the parent { figure }, or { unavailable } if the store is not installed.
+// Does one job in a process of its own:  node bench/child.mjs <job as JSON>
+// Tells the parent { figure } of a measurement, {} of other jobs, or { unavailable } if the store cannot be loaded here.
 
-import { mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { keyOf, numberOf, recordOf, shuffled } from './data.mjs';
-import { workloads } from './workloads.mjs';
+import { arenaOf } from './arena.mjs';
+import { untouched, verify } from './contents.mjs';
+import { load } from './load.mjs';
+import { workloadOf } from './workloads/index.mjs';
 
-const WARM_UP = { size: 1000, share: 0.1 };
-const GROUP = 1000;
+/**
+ * @typedef {object} Job
+ * @property {'load' | 'measure' | 'verify'} task
+ * @property {string} module of the store
+ * @property {boolean} required whether it is an error that the store cannot be loaded
+ * @property {boolean} keepsNothing
+ * @property {object} settings of the store, but for the kind and size of the values
+ * @property {number} records
+ * @property {string} value
+ * @property {'object' | 'buffer'} kind
+ * @property {string} directory of the store that holds all records; to measure, an empty one
+ * @property {string} [workload]
+ * @property {string} [loaded] the directory of the store that holds all records
+ * @property {number} [seconds] for how long to measure
+ */
 
-const [storeName, workloadName, size, directory] = process.argv.slice(2);
-const workload = workloads[workloadName];
+/** Long enough for the compiler of JavaScript to have seen what is measured. */
+const WARM_UP = 0.3;
 
-/** The module of the store, or undefined if its package is not installed or has no binary for this platform. */
+/** @type {Job} */
+const job = JSON.parse(process.argv[2]);
+
+/** The module of the store, or undefined if its package is not installed, or has no binary or mode for this machine. */
 async function importStore() {
   try {
-    return await import(`./stores/${storeName}.mjs`);
+    const module = await import(`./stores/${job.module}.mjs`);
+    await module.probe?.(job.settings);
+    return module;
   } catch (error) {
-    if (storeName === 'cairndb') throw error;
+    if (job.required) throw error;
     process.send({ unavailable: error.message.split('\n')[0] });
     return undefined;
   }
 }
 
-function arena(store, name, { size, share }) {
-  const path = join(directory, name);
-  mkdirSync(path);
-  return { directory: path, open: () => store.open(path, workload.level), size, share };
+/** Prepares the directory that the workload is to begin with. */
+function directoryFor(start, name) {
+  if (start === 'loaded') return job.loaded;
+  const directory = join(job.directory, name);
+  if (start === 'copy') cpSync(job.loaded, directory, { recursive: true });
+  else mkdirSync(directory);
+  return directory;
 }
 
-/** Fills the store, and closes it, so that the records are where the store keeps them in the long run. */
-async function load({ open, size }) {
-  const store = await open();
-  const numbers = shuffled(size);
-  for (let start = 0; start < size; start += GROUP) {
-    await store.writeBatch(Array.from(numbers.subarray(start, start + GROUP), (n) => [keyOf(n), recordOf(n)]));
+async function check(arena, { after, verify: ownCheck }) {
+  if (job.keepsNothing) return;
+  if (after !== undefined) await verify(arena, after);
+  if (ownCheck === undefined) return;
+  const store = await arena.open();
+  await ownCheck(store);
+  await store.close();
+}
+
+async function measure(module) {
+  const { start, warmUp = true, measure: run } = workloadOf(job.workload);
+  if (warmUp) {
+    await run(arenaOf(module, { ...job, directory: directoryFor(start, 'warm-up'), seconds: job.seconds * WARM_UP }));
   }
-  await store.close();
+  const arena = arenaOf(module, { ...job, directory: directoryFor(start, 'measured') });
+  const result = await run(arena);
+  await check(arena, result);
+  return { figure: result.figure };
 }
 
-/** Opens the store again, and compares every record with what was written. */
-async function verify({ open, size }) {
-  const missing = new Set(workload.after(size));
-  const store = await open();
-  await store.scan((key, value) => {
-    const n = numberOf(key);
-    if (!missing.delete(n)) throw new Error(`${key} must not be there`);
-    if (JSON.stringify(value) !== JSON.stringify(recordOf(n))) throw new Error(`${key} has a wrong value`);
-  });
-  await store.close();
-  if (missing.size > 0) throw new Error(`${missing.size} records are missing`);
-}
+const tasks = {
+  measure,
+  async load(module) {
+    const arena = arenaOf(module, job);
+    await load(arena);
+    await verify(arena, untouched(job.records));
+    return {};
+  },
+  async verify(module) {
+    await verify(arenaOf(module, job), untouched(job.records));
+    return {};
+  },
+};
 
-async function measure(arena) {
-  if (workload.loaded) await load(arena);
-  return workload.measure(arena);
-}
-
-const store = await importStore();
-if (store !== undefined) {
-  await measure(arena(store, 'warm-up', WARM_UP));
-  const measured = arena(store, 'measured', { size: Number(size), share: 1 });
-  const figure = await measure(measured);
-  await verify(measured);
-  process.send({ figure });
-}
+const module = await importStore();
+if (module !== undefined) process.send(await tasks[job.task](module));

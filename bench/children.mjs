@@ -20,10 +20,10 @@ export function newFolder() {
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 /** Runs a module of this folder in a process of its own, and resolves to the message that it sends. */
-export function runChild(module, args, execArgv = []) {
+export function runChild(module, args, { execArgv = [], execPath = process.execPath } = {}) {
   return new Promise((resolve, reject) => {
     const file = fileURLToPath(new URL(module, import.meta.url));
-    const child = fork(file, args.map(String), { execArgv, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    const child = fork(file, args.map(String), { execArgv, execPath, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     let message;
     let errors = '';
     child.on('message', (received) => {

@@ -66,7 +66,7 @@ async function memory() {
   const used = { empty: [], full: [] };
   for (let run = 0; run < MEMORY_RUNS; run++) {
     for (const [name, { path }] of Object.entries({ empty, full })) {
-      const { rss } = await runChild('./claims/memory.mjs', [path], ['--expose-gc']);
+      const { rss } = await runChild('./claims/memory.mjs', [path], { execArgv: ['--expose-gc'] });
       used[name].push(rss / 1e6);
     }
   }

@@ -1,21 +1,30 @@
 // The records of the benchmark: the same ones in every run, process and store.
 
-/** Bytes of each record as JSON. */
+/** Bytes of the smallest record as JSON. */
 export const RECORD_BYTES = 95;
+
+/** The sizes of a value: of an object as JSON, or of a Buffer. */
+export const sizes = { '95B': RECORD_BYTES, '1KB': 1024, '64KB': 65_536 };
+
+/** A value carries how often its record was overwritten, modulo this, so that a run can be verified. */
+export const GENERATIONS = 60;
 
 /** Keys in the order of their numbers, all of one length. */
 export const keyOf = (n) => `user:${1_000_000 + n}`;
 
+/** What identifies the value of record `n`, of whatever kind. */
+export const idOf = (n) => 1_000_000 + n;
+
 export const numberOf = (key) => Number(key.slice('user:'.length)) - 1_000_000;
 
 /** Record `n`: of five fields and {@link RECORD_BYTES} bytes, for n below 9,000,000. */
-export function recordOf(n) {
-  const id = 1_000_000 + n;
+export function recordOf(n, generation = 0) {
+  const id = idOf(n);
   return {
     id,
     name: `user-${id}`,
     email: `user-${id}@example.com`,
-    age: 20 + (n % 60),
+    age: 20 + ((n + generation) % GENERATIONS),
     score: 100.25 + (n % 800) + (n % 2) / 2,
   };
 }

@@ -1,94 +1,108 @@
-// The table that people read.
+// The tables that people read.
 
 import { cpus } from 'node:os';
-import { RECORD_BYTES } from './data.mjs';
-import { median } from './statistics.mjs';
+import { formatFigure, formatRecords, formatTitle } from './format.mjs';
+import { promised } from './promises.mjs';
+import { bestOf, measuredIn, medianOf, SUBJECT, storesOf, themesOf } from './results.mjs';
+import { median, ratio, spread } from './statistics.mjs';
 
-const SUBJECT = 'cairndb';
-/** A store that keeps everything in the memory of JavaScript, and so no database to be compared with only. */
-const BOUND = 'map-file';
-
-const formats = {
-  'operations per second': (figure) =>
-    figure < 1e4 ? Number(figure.toPrecision(3)).toLocaleString('en-US') : `${Math.round(figure / 1e3)}k`,
-  milliseconds: (figure) => `${figure.toPrecision(2)} ms`,
-  bytes: (figure) => `${(figure / 1e6).toPrecision(3)} MB`,
+const titles = {
+  reads: 'Reads',
+  writes: 'Writes that survive the death of the process',
+  durable: 'Writes that survive a power cut',
+  stalls: 'The event loop',
+  scans: 'Scans',
+  changes: 'Deletes and overwrites',
+  ycsb: 'YCSB',
+  opening: 'Opening',
+  memory: 'Memory',
+  space: 'Bytes on disk',
+  threads: 'Threads',
+  tables: 'Tables',
 };
 
-/** How many times as good `figure` is as `other`. More operations are better, and so are fewer milliseconds and bytes. */
-export const ratio = (unit, figure, other) => (unit === 'operations per second' ? figure / other : other / figure);
-
-/** The best of the stores in `names` as text, with how CairnDB compares: "1.25 × lmdb". */
-function comparison({ unit }, medians, stores, names) {
-  const present = names.filter((name) => medians[name] !== undefined);
-  if (medians[SUBJECT] === undefined || present.length === 0) return '–';
-  const best = present.reduce((a, b) => (ratio(unit, medians[a], medians[b]) > 1 ? a : b));
-  return `${ratio(unit, medians[SUBJECT], medians[best]).toFixed(2)} × ${stores[best].label}`;
+/** How CairnDB compares with the best of some stores as text: "1.25 × lmdb". */
+function comparison(results, one, names) {
+  const figure = medianOf(results, one, SUBJECT);
+  const best = bestOf(results, one, names);
+  if (figure === undefined || best === undefined) return '–';
+  return `${ratio(one.workload.unit, figure, best.figure).toFixed(2)} × ${results.stores[best.name].label}`;
 }
 
 /** The median and how far the rounds are from it: "160k ±4 %". */
-function cell({ unit }, figures) {
+function cell(unit, figures) {
   if (figures.length === 0) return '–';
-  const middle = median(figures);
-  const spread = Math.max(...figures.map((figure) => Math.abs(figure / middle - 1)));
-  return `${formats[unit](middle)} ±${Math.round(spread * 100)} %`;
+  return `${formatFigure(unit, median(figures))} ±${Math.round(spread(figures) * 100)} %`;
 }
 
-/**
- * @param {object} results
- * @param {typeof import('./stores/catalog.mjs').stores} results.stores
- * @param {Record<string, string>} results.unavailable why a store could not be measured
- * @param {Record<string, import('./workloads.mjs').Workload>} results.workloads
- * @param {(workload: string, store: string) => number[]} results.figures of all rounds
- */
-export function report({ stores, unavailable, workloads, figures, size, rounds }) {
-  const names = Object.keys(stores);
-  const peers = names.filter((name) => name !== SUBJECT);
-  const databases = peers.filter((name) => name !== BOUND);
-  const rows = Object.entries(workloads).map(([id, workload]) => {
-    const measured = names.map((name) => [name, figures(id, name)]);
-    const medians = Object.fromEntries(
-      measured.map(([name, list]) => [name, list.length === 0 ? undefined : median(list)]),
-    );
-    return [
-      workload.title,
-      ...measured.map(([, list]) => cell(workload, list)),
-      comparison(workload, medians, stores, databases),
-      comparison(workload, medians, stores, peers),
-    ];
-  });
-  const header = [
-    'workload',
-    ...names.map((name) => stores[name].label),
-    'CairnDB / best database',
-    'CairnDB / best peer',
-  ];
+function table([header, ...rows]) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(header), line(header.map((_, n) => (n === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
+}
+
+function themeTable(results, cases) {
+  const names = measuredIn(results, cases);
+  const [databases, bounds] = [storesOf(results, 'database'), storesOf(results, 'bound')];
+  const rows = cases.map((one) => [
+    formatTitle(one, cases),
+    ...names.map((name) => cell(one.workload.unit, results.figures(one, name))),
+    comparison(results, one, databases),
+    comparison(results, one, bounds),
+  ]);
+  const labels = names.map((name) => results.stores[name].label);
+  return table([['workload', ...labels, 'CairnDB / best database', 'CairnDB / bound'], ...rows]);
+}
+
+function themeSection(results, { theme, cases }, plotOf) {
+  const records = [...new Set(cases.map(formatRecords))].join('; ');
+  const plot = plotOf(theme);
+  const picture = plot ? `![${titles[theme]}](${plot})\n\n` : '';
+  return `## ${titles[theme]}\n\n${records}.\n\n${picture}${themeTable(results, cases)}`;
+}
+
+function storeLine({ stores, unavailable, notes }, name) {
+  const { label, how, durability } = stores[name];
+  if (unavailable[name] !== undefined) return `- ${label}: **not measured**: ${unavailable[name]}`;
+  const levels = Object.entries({ 'Not durable': durability.os, Durable: durability.full });
+  const told = levels.filter(([, text]) => text !== undefined).map(([level, text]) => `${level}: ${text}.`);
+  return [`- ${label}: ${[how, notes[name]].filter(Boolean).join('; ')}.`, ...told].join(' ');
+}
+
+function promiseTable(results) {
+  const rows = promised(results).map(({ text, measured, verdict }) => [text, measured, verdict]);
+  return rows.length === 0 ? 'Nothing of what this run measured.' : table([['promise', 'measured', ''], ...rows]);
+}
+
+/** @param {(theme: string) => string | false} plotOf the file of a theme's plot, if it has one */
+export function report(results, plotOf) {
+  const { cases, rounds, stores, unavailable } = results;
+  const present = Object.keys(stores).filter(
+    (name) => unavailable[name] !== undefined || measuredIn(results, cases).includes(name),
+  );
   return `# Benchmark
 
-${size.toLocaleString('en-US')} objects of ${RECORD_BYTES} bytes as JSON. Operations per second: the median of ${rounds} rounds, and how far the
-farthest round is from it. Every figure comes from a process of its own, after a warm-up; the stores take turns; after
-each run the store was opened again and every record compared. Of time and bytes less is better; every ratio above 1
-says that CairnDB is ahead.
+The median of ${rounds} rounds, and how far the farthest round is from it. Every figure comes from a process of its own,
+after a warm-up; the stores take turns; what a store then holds was compared with what was written. Rates are operations
+per second, and more is better; of everything else less is better. Every ratio above 1 says that CairnDB is ahead.
 
 Node.js ${process.versions.node}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model.trim()}, ${new Date().toISOString().slice(0, 10)}
 
-${markdownTable([header, ...rows])}
+${themesOf(results)
+  .map((part) => themeSection(results, part, plotOf))
+  .join('\n\n')}
 
-What an acknowledged write survives: without "durable" the death of the process, with it a power cut too.
+## What is promised
 
-${names.map((name) => durabilityOf(stores[name], unavailable[name])).join('\n')}
+${promiseTable(results)}
 
-lmdb and Map + file read synchronously; \`await get\` awaits what they return. Map + file returns the stored object itself,
-keeps all of them in memory, in no order of keys, and is the bound of what a store in JavaScript can hope for.
+## The stores
+
+How each is used, and what an acknowledged write of it survives: if not durable the death of the process, if durable a
+power cut too.
+
+${present.map((name) => storeLine(results, name)).join('\n')}
+
+lmdb, SQLite and the Map read synchronously; \`await get\` awaits what they return, or for the Map an async function.
+Map + file returns the stored object itself and keeps all of them in memory.
 `;
-}
-
-function durabilityOf({ label, durability }, unavailable) {
-  if (unavailable !== undefined) return `- ${label}: **not measured**, it is not installed here (${unavailable})`;
-  return `- ${label}: ${durability.os}. Durable: ${durability.full}.`;
-}
-
-function markdownTable([header, ...rows]) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(header), line(header.map((_, n) => (n === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }

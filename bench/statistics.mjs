@@ -4,3 +4,12 @@ export function median(numbers) {
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
+
+/** How far the farthest of the numbers is from their median, as a part of it. */
+export function spread(numbers) {
+  const middle = median(numbers);
+  return Math.max(...numbers.map((number) => Math.abs(number / middle - 1)));
+}
+
+/** How many times as good `figure` is as `other`. More operations are better, and less of everything else. */
+export const ratio = (unit, figure, other) => (unit === 'operations per second' ? figure / other : other / figure);

@@ -2,18 +2,36 @@ import { CairnDB } from 'cairndb';
 
 const TABLE = 'records';
 
+function options(level, mode) {
+  return mode === 'cache' ? { durability: level, objectCache: true } : { durability: level };
+}
+
+const records = (db, table) => ({
+  write: (key, value) => db.write(table, key, value),
+  get: (key) => db.get(table, key),
+  getSync: (key) => db.getSync(table, key),
+});
+
+/** Throws if this CairnDB has no such mode; touches no disk. */
+export function probe({ level, mode }) {
+  new CairnDB({ databaseDirectory: '.', ...options(level, mode) });
+}
+
 /** @type {import('./store.d.ts').Open} */
-export async function open(directory, level) {
-  const db = await CairnDB.open(directory, { durability: level });
+export async function open(directory, { level, mode }) {
+  const db = await CairnDB.open(directory, options(level, mode));
   return {
-    write: (key, value) => db.write(TABLE, key, value),
+    ...records(db, TABLE),
     writeBatch: (entries) => db.batch(entries.map(([key, value]) => ({ type: 'put', table: TABLE, key, value }))),
-    get: (key) => db.get(TABLE, key),
-    getSync: (key) => db.getSync(TABLE, key),
     delete: (key) => db.delete(TABLE, key),
     async scan(visit) {
       for await (const [key, value] of db.entries(TABLE)) visit(key, value);
     },
+    async range(start, limit, visit) {
+      for await (const [key, value] of db.entries(TABLE, { gte: start, limit })) visit(key, value);
+    },
+    table: (name) => records(db, name),
+    compact: () => db.compact(),
     flush: () => db.flush(),
     close: () => db.close(),
   };

@@ -4,17 +4,30 @@
 import { appendFileSync, closeSync, existsSync, fdatasync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { prefixed } from './tables.mjs';
 
 const sync = promisify(fdatasync);
 
-function recall(file) {
+const encodings = {
+  object: { encode: (value) => value, decode: (value) => value },
+  buffer: { encode: (value) => value.toString('base64'), decode: (value) => Buffer.from(value, 'base64') },
+};
+
+/** Only buffers: a string cannot hold a file of more than 512 MB. */
+function* linesOf(file) {
+  const bytes = readFileSync(file);
+  for (let start = 0, end = bytes.indexOf(10); end !== -1; start = end + 1, end = bytes.indexOf(10, start)) {
+    yield bytes.toString('utf8', start, end);
+  }
+}
+
+function recall(file, decode) {
   const map = new Map();
   if (!existsSync(file)) return map;
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
-    if (line === '') continue;
-    const [key, value] = JSON.parse(line);
-    if (value === undefined) map.delete(key);
-    else map.set(key, value);
+  for (const line of linesOf(file)) {
+    const entry = JSON.parse(line);
+    if (entry.length === 1) map.delete(entry[0]);
+    else map.set(entry[0], decode(entry[1]));
   }
   return map;
 }
@@ -43,19 +56,20 @@ function appender(fd, level) {
 }
 
 /** @type {import('./store.d.ts').Open} */
-export async function open(directory, level) {
+export async function open(directory, { level, kind }) {
+  const { encode, decode } = encodings[kind];
   const file = join(directory, 'log.jsonl');
-  const map = recall(file);
+  const map = recall(file, decode);
   const fd = openSync(file, 'a');
   const append = appender(fd, level);
   const write = (key, value) => {
     map.set(key, value);
-    return append([key, value]);
+    return append([key, encode(value)]);
   };
-  return {
+  const store = {
     write,
     writeBatch: (entries) => Promise.all(entries.map(([key, value]) => write(key, value))),
-    get: (key) => map.get(key),
+    get: async (key) => map.get(key),
     getSync: (key) => map.get(key),
     delete(key) {
       map.delete(key);
@@ -69,4 +83,5 @@ export async function open(directory, level) {
       closeSync(fd);
     },
   };
+  return { ...store, table: prefixed(store) };
 }

@@ -1,0 +1,146 @@
+// Runs the cases in rounds, each measurement in a process of its own, and collects the figures.
+
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { runChild } from './children.mjs';
+import { prepare } from './installed.mjs';
+import { stores } from './stores/catalog.mjs';
+
+const keyOf = ({ workload, records, value, kind }) => [workload.id, records, value, kind].join(' ');
+
+/** Cases with the same records, which one loaded store serves. */
+function byRecords(cases) {
+  const groups = new Map();
+  for (const one of cases) {
+    const key = [one.records, one.value, one.kind].join(' ');
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()];
+}
+
+function takesPart({ themes, workloads, lacks = [] }, { id, theme, needs }) {
+  if (workloads !== undefined) return workloads.includes(id);
+  return (themes === undefined || themes.includes(theme)) && !lacks.includes(needs);
+}
+
+/** Another store begins each round, so that none always runs after the same one. */
+const turned = (items, round) => [...items.slice(round % items.length), ...items.slice(0, round % items.length)];
+
+class Measurement {
+  figures = new Map();
+  failures = [];
+  unavailable = {};
+  notes = {};
+  #ways = new Map();
+
+  constructor(settings) {
+    this.settings = settings;
+  }
+
+  async #wayOf(name) {
+    if (!this.#ways.has(name)) {
+      const way = await prepare(stores[name]);
+      this.#ways.set(name, way);
+      if (way.unavailable !== undefined) this.unavailable[name] = way.unavailable;
+      if (way.note !== undefined) this.notes[name] = way.note;
+    }
+    return this.#ways.get(name);
+  }
+
+  /** Resolves to what the child says, or to undefined if the store is unavailable or has failed. */
+  async #run(name, { workload, records, value, kind }, job) {
+    const { module, mode, role, keepsNothing = false } = stores[name];
+    const way = await this.#wayOf(name);
+    if (this.unavailable[name] !== undefined) return undefined;
+    const level = workload?.level ?? 'os';
+    const settings = { level, mode, module: way.module, threads: workload?.needs === 'threads' };
+    const required = role === 'subject';
+    const all = { ...job, module, required, keepsNothing, settings, records, value, kind, workload: workload?.id };
+    try {
+      const message = await runChild('./child.mjs', [JSON.stringify(all)], { execPath: way.execPath });
+      if (message.unavailable === undefined) return message;
+      this.unavailable[name] = message.unavailable;
+    } catch (error) {
+      this.failures.push(`${stores[name].label}, ${workload?.title ?? job.task}: ${error.message}`);
+    }
+    return undefined;
+  }
+
+  /** The stores that take part in some of the cases, and are there. */
+  #present(cases) {
+    return Object.keys(stores).filter(
+      (name) =>
+        this.unavailable[name] === undefined &&
+        (stores[name].quick || !this.settings.quick) &&
+        cases.some(({ workload }) => takesPart(stores[name], workload)),
+    );
+  }
+
+  /** Fills each store with the records of the cases. Resolves to the directories by the name of the store. */
+  async #load(cases, parent) {
+    const loaded = {};
+    const needed = cases.filter(({ workload }) => workload.start !== 'empty');
+    for (const name of this.#present(needed)) {
+      console.error(`  loading ${stores[name].label}`);
+      const directory = join(parent, name);
+      mkdirSync(directory);
+      const { records, value, kind } = cases[0];
+      if (await this.#run(name, { records, value, kind }, { task: 'load', directory })) loaded[name] = directory;
+    }
+    return loaded;
+  }
+
+  async #measure(name, one, loaded) {
+    if (one.workload.start !== 'empty' && loaded === undefined) return;
+    const directory = mkdtempSync(join(this.settings.folder, 'run-'));
+    const { seconds } = this.settings;
+    const message = await this.#run(name, one, { task: 'measure', directory, loaded, seconds });
+    rmSync(directory, { recursive: true, force: true });
+    const key = `${keyOf(one)} ${name}`;
+    if (message !== undefined) this.figures.set(key, [...(this.figures.get(key) ?? []), message.figure]);
+  }
+
+  async #rounds(cases, loaded) {
+    const { rounds } = this.settings;
+    for (let round = 0; round < rounds; round++) {
+      for (const one of cases) {
+        console.error(`  round ${round + 1} of ${rounds}: ${one.workload.title}`);
+        for (const name of turned(this.#present([one]), round)) await this.#measure(name, one, loaded[name]);
+      }
+    }
+  }
+
+  /** Measures cases with the same records, and verifies that reading has changed none of them. */
+  async group(cases) {
+    const { records, value, kind } = cases[0];
+    console.error(`${records.toLocaleString('en-US')} records, ${kind}s of ${value}`);
+    const parent = mkdtempSync(join(this.settings.folder, 'loaded-'));
+    const loaded = await this.#load(cases, parent);
+    await this.#rounds(cases, loaded);
+    for (const [name, directory] of Object.entries(loaded)) {
+      await this.#run(name, { records, value, kind }, { task: 'verify', directory });
+    }
+    rmSync(parent, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Measures all cases.
+ *
+ * @param {object[]} cases
+ * @param {{ folder: string, rounds: number, seconds: number, quick: boolean }} settings
+ */
+export async function measureAll(cases, settings) {
+  const measurement = new Measurement(settings);
+  for (const part of byRecords(cases)) await measurement.group(part);
+  const { figures, failures, unavailable, notes } = measurement;
+  return {
+    cases,
+    stores,
+    rounds: settings.rounds,
+    failures,
+    unavailable,
+    notes,
+    figures: (one, name) => figures.get(`${keyOf(one)} ${name}`) ?? [],
+  };
+}
