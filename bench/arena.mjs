@@ -10,15 +10,15 @@ async function runThreads(job, work, count) {
     { length: count },
     (_, index) => new Worker(new URL('./thread.mjs', import.meta.url), { workerData: { job, work, index, count } }),
   );
+  // Asked for now, since a thread that ends gives its last message and this in the same turn.
+  const ends = workers.map((worker) => once(worker, 'exit'));
   // The first message says that a thread is ready, the second one what it did.
   await Promise.all(workers.map((worker) => once(worker, 'message')));
-  const parts = workers.map(async (worker) => {
-    worker.postMessage('begin');
-    const [part] = await once(worker, 'message');
-    await once(worker, 'exit');
-    return part;
-  });
-  return Promise.all(parts);
+  const results = workers.map((worker) => once(worker, 'message'));
+  for (const worker of workers) worker.postMessage('begin');
+  const parts = await Promise.all(results);
+  await Promise.all(ends);
+  return parts.map(([part]) => part);
 }
 
 /**
