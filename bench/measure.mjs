@@ -61,7 +61,9 @@ class Measurement {
       if (message.unavailable === undefined) return message;
       this.unavailable[name] = message.unavailable;
     } catch (error) {
-      this.failures.push(`${stores[name].label}, ${workload?.title ?? job.task}: ${error.message}`);
+      const failure = `${stores[name].label}, ${workload?.title ?? job.task}: ${error.message}`;
+      this.failures.push(failure);
+      console.error(`FAILED ${failure}`);
     }
     return undefined;
   }

@@ -53,8 +53,9 @@ export async function repeatSideBySide(seconds, workers, operation) {
 /** Does `begin` for so many items at a time, until the time is over: the next ones begin when all of these are done. */
 export function repeatInFlight(seconds, items, count, begin) {
   return repeat(seconds, async (done) => {
-    const group = items.slice(done, done + count);
-    await Promise.all(group.map(begin));
+    // The items may be a typed array, whose own `map` would make numbers of the promises.
+    const group = Array.from(items.slice(done, done + count), begin);
+    await Promise.all(group);
     return group.length;
   });
 }

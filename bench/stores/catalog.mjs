@@ -59,7 +59,7 @@ export const stores = {
     module: 'lmdb',
     mode: 'shared',
     role: 'database',
-    how: '`sharedStructuresKey`, its fastest encoding for objects; `binary` for Buffers; named databases as tables',
+    how: '`sharedStructuresKey`, its fastest encoding for objects; `binary` for Buffers; keys `[table, key]` for tables',
     durability: LMDB_DURABILITY,
     quick: true,
   },

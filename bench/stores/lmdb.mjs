@@ -7,21 +7,21 @@ const modes = {
   cache: { sharedStructuresKey: Symbol.for('structures'), cache: true },
 };
 
-const MOST_TABLES = 10_100;
-
-const records = (db) => ({
-  write: (key, value) => db.put(key, value),
-  get: (key) => db.get(key),
-  getSync: (key) => db.get(key),
+/** A named database for each of thousands of tables makes every transaction slow; keys of several parts do not. */
+const table = (db, name) => ({
+  write: (key, value) => db.put([name, key], value),
+  get: (key) => db.get([name, key]),
+  getSync: (key) => db.get([name, key]),
 });
 
 /** @type {import('./store.d.ts').Open} */
 export async function open(directory, { level, kind, mode }) {
   const encoding = kind === 'buffer' ? { encoding: 'binary' } : modes[mode];
-  const root = openLmdb({ path: directory, overlappingSync: level === 'os', maxDbs: MOST_TABLES, ...encoding });
-  const db = root.openDB({ name: 'records', ...encoding });
+  const db = openLmdb({ path: directory, overlappingSync: level === 'os', ...encoding });
   return {
-    ...records(db),
+    write: (key, value) => db.put(key, value),
+    get: (key) => db.get(key),
+    getSync: (key) => db.get(key),
     writeBatch: (entries) =>
       db.transaction(() => {
         for (const [key, value] of entries) db.put(key, value);
@@ -33,8 +33,8 @@ export async function open(directory, { level, kind, mode }) {
     async range(start, limit, visit) {
       for (const { key, value } of db.getRange({ start, limit })) if (typeof key === 'string') visit(key, value);
     },
-    table: (name) => records(root.openDB({ name, ...encoding })),
+    table: (name) => table(db, name),
     flush: () => db.flushed,
-    close: () => root.close(),
+    close: () => db.close(),
   };
 }

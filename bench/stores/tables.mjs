@@ -1,4 +1,4 @@
-/** Tables of a store that has none, or whose tables are not meant to be thousands: a prefix of the key. */
+/** Tables of a store that has none, or none that are meant to be thousands: a prefix of the key. */
 export const prefixed = (store) => (name) => {
   const within = (key) => `${name}\u0001${key}`;
   return {
