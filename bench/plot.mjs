@@ -38,12 +38,13 @@ const textAt = (x, y, text, attributes = '') => `<text x="${x}" y="${y}" ${attri
 
 /** A function from a figure to the length of its bar, and the powers of ten in between. */
 function scaleOf(figures) {
-  const logs = figures.map((figure) => Math.log10(Math.max(figure, Number.MIN_VALUE)));
-  // The shortest bar is to be seen too, so the scale begins a power of ten below it.
-  const [low, high] = [Math.floor(Math.min(...logs)) - (Math.min(...logs) % 1 === 0 ? 1 : 0), Math.max(...logs)];
-  const unit = (WIDTH - LABELS - FIGURES) / Math.max(high - low, 0.1);
-  const length = (figure) => Math.max(1, (Math.log10(Math.max(figure, Number.MIN_VALUE)) - low) * unit);
-  const powers = Array.from({ length: Math.max(0, Math.floor(high) - low) }, (_, n) => 10 ** (low + 1 + n));
+  const logs = figures.filter((figure) => figure > 0).map(Math.log10);
+  // The shortest bar is to be seen too, so the scale begins below it.
+  const low = Math.ceil(Math.min(...logs)) - 1;
+  const high = Math.max(...logs);
+  const unit = (WIDTH - LABELS - FIGURES) / (high - low);
+  const length = (figure) => (figure > 0 ? Math.max(1, (Math.log10(figure) - low) * unit) : 1);
+  const powers = Array.from({ length: Math.floor(high) - low }, (_, n) => 10 ** (low + 1 + n));
   return { length, powers };
 }
 
@@ -98,7 +99,9 @@ function groupOf(results, one, cases) {
 /** A drawing for each theme that has figures. */
 export function plots(results) {
   return themesOf(results).flatMap(({ theme, cases }) => {
-    const groups = cases.map((one) => groupOf(results, one, cases)).filter(({ bars }) => bars.length > 0);
+    const groups = cases
+      .map((one) => groupOf(results, one, cases))
+      .filter(({ bars }) => bars.some(({ figure }) => figure > 0));
     if (groups.length === 0) return [];
     return [{ theme, svg: draw(groups, `${theme}: medians on a logarithmic scale`) }];
   });
