@@ -1,6 +1,4 @@
-// What is the same in all stores that have the interface of abstract-level.
-
-import { prefixed } from './tables.mjs';
+// What is the same in all stores that have the interface of abstract-level, but for tables.
 
 const PAGE = 1000;
 
@@ -16,7 +14,7 @@ export const encodingOf = (kind) => (kind === 'buffer' ? 'buffer' : 'json');
 
 export function levelStore(db, level) {
   const options = { sync: level === 'full' };
-  const store = {
+  return {
     write: (key, value) => db.put(key, value, options),
     writeBatch: (entries) =>
       db.batch(
@@ -31,5 +29,4 @@ export function levelStore(db, level) {
     flush: () => db.batch([{ type: 'del', key: '\u0001' }], { sync: true }),
     close: () => db.close(),
   };
-  return { ...store, table: prefixed(store) };
 }

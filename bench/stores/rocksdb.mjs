@@ -1,4 +1,11 @@
 import { encodingOf, levelStore } from './level.mjs';
+import { prefixed } from './tables.mjs';
+
+/** Its `get` rejects where there is no record. */
+function missing(error) {
+  if (error.code !== 'LEVEL_NOT_FOUND') throw error;
+  return undefined;
+}
 
 export const probe = ({ module }) => import(module);
 
@@ -7,5 +14,6 @@ export async function open(directory, { level, kind, module }) {
   const { RocksLevel } = (await import(module)).default;
   const db = new RocksLevel(directory, { valueEncoding: encodingOf(kind) });
   await db.open();
-  return levelStore(db, level);
+  const store = { ...levelStore(db, level), get: (key) => db.get(key).catch(missing) };
+  return { ...store, table: prefixed(store) };
 }
