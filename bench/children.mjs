@@ -35,7 +35,8 @@ export function runChild(module, args, { execArgv = [], execPath = process.execP
     child.on('error', reject);
     child.on('close', (code, signal) => {
       if (code === 0 && message !== undefined) return resolve(message);
-      reject(new Error(`${module} ${args.join(' ')} ended with ${code ?? signal}\n${errors}`));
+      const error = new Error(`${module} ${args.join(' ')} ended with ${code ?? signal}\n${errors}`);
+      reject(Object.assign(error, { signal }));
     });
   });
 }

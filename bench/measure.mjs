@@ -29,6 +29,7 @@ const turned = (items, round) => [...items.slice(round % items.length), ...items
 class Measurement {
   figures = new Map();
   failures = [];
+  crashes = [];
   unavailable = {};
   notes = {};
   #ways = new Map();
@@ -47,6 +48,15 @@ class Measurement {
     return this.#ways.get(name);
   }
 
+  /** That another database brings its process down is a result of the run; all else that fails is a fault of it. */
+  #fail(name, what, { message, signal }) {
+    const { label, role } = stores[name];
+    const crashed = signal && role === 'database';
+    if (crashed) this.crashes.push(`${label}: its process ended with ${signal} in “${what}”`);
+    else this.failures.push(`${label}, ${what}: ${message}`);
+    console.error(crashed ? this.crashes.at(-1) : `FAILED ${this.failures.at(-1)}`);
+  }
+
   /** Resolves to what the child says, or to undefined if the store is unavailable or has failed. */
   async #run(name, { workload, records, value, kind }, job) {
     const { module, mode, role, keepsNothing = false } = stores[name];
@@ -61,9 +71,7 @@ class Measurement {
       if (message.unavailable === undefined) return message;
       this.unavailable[name] = message.unavailable;
     } catch (error) {
-      const failure = `${stores[name].label}, ${workload?.title ?? job.task}: ${error.message}`;
-      this.failures.push(failure);
-      console.error(`FAILED ${failure}`);
+      this.#fail(name, workload?.title ?? job.task, error);
     }
     return undefined;
   }
@@ -135,12 +143,13 @@ class Measurement {
 export async function measureAll(cases, settings) {
   const measurement = new Measurement(settings);
   for (const part of byRecords(cases)) await measurement.group(part);
-  const { figures, failures, unavailable, notes } = measurement;
+  const { figures, failures, crashes, unavailable, notes } = measurement;
   return {
     cases,
     stores,
     rounds: settings.rounds,
     failures,
+    crashes,
     unavailable,
     notes,
     figures: (one, name) => figures.get(`${keyOf(one)} ${name}`) ?? [],

@@ -100,7 +100,7 @@ ${promiseTable(results)}
 How each is used, and what an acknowledged write of it survives: if not durable the death of the process, if durable a
 power cut too.
 
-${present.map((name) => storeLine(results, name)).join('\n')}
+${[...present.map((name) => storeLine(results, name)), ...results.crashes.map((crash) => `- ${crash}.`)].join('\n')}
 
 lmdb, SQLite and the Map read synchronously; \`await get\` awaits what they return, or for the Map an async function.
 Map + file returns the stored object itself and keeps all of them in memory.
