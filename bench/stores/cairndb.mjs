@@ -3,7 +3,7 @@ import { CairnDB } from 'cairndb';
 const TABLE = 'records';
 
 function options(level, mode) {
-  return mode === 'cache' ? { durability: level, objectCache: true } : { durability: level };
+  return mode === 'cache' ? { durability: level, objectCache: 2_000_000 } : { durability: level };
 }
 
 const records = (db, table) => ({

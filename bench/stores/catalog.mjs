@@ -49,7 +49,7 @@ export const stores = {
     module: 'cairndb',
     mode: 'cache',
     role: 'variant',
-    how: '`objectCache: true`',
+    how: '`objectCache` for more values than there are',
     durability: { os: 'as CairnDB', full: 'as CairnDB' },
     quick: true,
     themes: READING,
