@@ -2,8 +2,8 @@
 
 import { CairnDB } from 'cairndb';
 import { crash } from '../chapters/crash.mjs';
-import { dictionary } from '../chapters/dictionary.mjs';
 import { expiration } from '../chapters/expiration.mjs';
+import { keys } from '../chapters/keys.mjs';
 import { load } from '../chapters/load.mjs';
 import { reads } from '../chapters/reads.mjs';
 import { verify } from '../chapters/verify.mjs';
@@ -23,7 +23,7 @@ export async function showAll(screen, directory, { cities, bytes }, sizes) {
     sourceBytes: bytes,
     loaded: await load(screen, db, cities),
     expired: await expiration(screen, db, sizes.sessions),
-    dictionary: await dictionary(screen, db, sizes.readings),
+    keys: await keys(screen, db, sizes.readings),
     versions: await versions(screen, db, cities, home),
   };
   await db.close();
@@ -41,7 +41,7 @@ export async function showAll(screen, directory, { cities, bytes }, sizes) {
   summarize(screen, facts);
 }
 
-function summarize(screen, { sourceBytes, loaded, expired, dictionary, versions, crash, reads, verified }) {
+function summarize(screen, { sourceBytes, loaded, expired, keys, versions, crash, reads, verified }) {
   screen.section('What this run measured');
   screen.table([
     [
@@ -61,7 +61,7 @@ function summarize(screen, { sourceBytes, loaded, expired, dictionary, versions,
     ],
     ['Versions', `${count(versions.updated)} records updated; ${versions.key} is at version ${versions.version}`],
     ['Expiration', `${count(expired.gone)} expired sessions gone, ${count(expired.kept)} others there`],
-    ['Dictionary', `${Math.round(dictionary.saved * 100)} % fewer bytes for sensor readings`],
+    ['Keys', `${Math.round(keys.saved * 100)} % fewer bytes than JSON for sensor readings`],
     [
       'kill -9',
       `${count(crash.acknowledged)} writes acknowledged, ${count(crash.found)} recovered, ${count(crash.acknowledged - crash.found)} lost`,

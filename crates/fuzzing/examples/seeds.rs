@@ -31,6 +31,7 @@ fn main() -> io::Result<()> {
     }
     seeds.insert("record", records());
     seeds.insert("dictionary", dictionaries());
+    seeds.insert("packed", packed());
     seeds.insert("ops_and_crash", (1..20).map(|seed| Rng::new(seed).bytes(40 + seed as usize * 10)).collect());
     for (target, seeds) in seeds {
         fs::create_dir_all(folder.join(target))?;
@@ -100,6 +101,29 @@ fn records() -> Vec<Vec<u8>> {
         &[0x18, 0x80, 0x80, 4, 1, 1, 3, b't', 4, 0, 1],
     ];
     bodies.iter().map(|body| [&time[..], body].concat()).collect()
+}
+
+/// Packed values of shapes 0 (`a`, `b`, `c`) and 1 (no keys), one token and several.
+fn packed() -> Vec<Vec<u8>> {
+    let values: [(&[u8], &[u8]); 16] = [
+        (b"\x05", b""),
+        (b"\x82", "n\u{e9}".as_bytes()),
+        (b"\xc4\x40", &[b'x'; 64]),
+        (b"\xc5\x01\x00\xd8", b""),
+        (b"\xc7\x9a\x99\x99\x99\x99\x99\xb9\x3f", b""),
+        (b"\xb3\xc9\x02\x01\xd1\x00\x01\xee", b""),
+        (b"\xcf\x03", b"-10"),
+        (b"\xd7\xc6\x00\x00\xc0\x7f", b""),
+        (b"\xd8\x02\xd9\x00\x01\x02\x81\xd9\x01", b"x"),
+        (b"\xda\x00\x05\xc2\xc3", b""),
+        (b"\xdb\x02\x81\x07\xc5\x01\x00\xdc\xc0", b"k"),
+        (b"\xdc\x02\x01\xb1\xb0\x81\xc1", b"k"),
+        (b"\xdd\x02\xf0\x01\x02\x03\xf1", b""),
+        (b"\xde\x03abc", b""),
+        (b"\xdf\x08\x04\x00\x00\x80\x3f", b""),
+        (b"\xb4\x81\x84\x80\x81", "a\u{1d11e}bc\u{fffd}".as_bytes()),
+    ];
+    values.iter().map(|(head, tail)| [&[head.len() as u8], *head, *tail].concat()).collect()
 }
 
 /// A dictionary, and text behind it.

@@ -8,7 +8,7 @@ mod database;
 pub mod mutation;
 mod plan;
 
-pub use cairndb::fuzzing::{dictionary, journal, manifest, record, stone};
+pub use cairndb::fuzzing::{dictionary, journal, manifest, packed, record, stone};
 pub use database::{File, database, pack};
 pub use plan::ops_and_crash;
 
@@ -16,12 +16,13 @@ pub use plan::ops_and_crash;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets. Each has a folder of its name in the corpus.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("journal", journal),
     ("manifest", manifest),
     ("stone", stone),
     ("record", record),
     ("dictionary", dictionary),
+    ("packed", packed),
     ("database", database),
     ("ops_and_crash", ops_and_crash),
 ];

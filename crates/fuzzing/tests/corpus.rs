@@ -76,6 +76,11 @@ fn changed_dictionaries_are_read_or_refused() {
 }
 
 #[test]
+fn changed_packed_values_are_read_or_refused() {
+    mutations("packed", 200_000);
+}
+
+#[test]
 fn changed_directories_are_opened_or_refused() {
     mutations("database", 10_000);
 }

@@ -15,7 +15,7 @@ use crate::moment::Moment;
 use crate::reads::{self, Reader};
 use crate::rng::Rng;
 use crate::shrink::Chosen;
-use crate::workload::{DICTIONARIES, Step, Workload};
+use crate::workload::{DICTIONARIES, SHAPES, Step, Workload, shapes_of};
 
 /// The engine removes expired records by itself no earlier than this after it was opened.
 const SWEEPS_AFTER: Duration = Duration::from_secs(60);
@@ -418,6 +418,15 @@ impl Driver {
     }
 
     fn commit(&mut self, operations: &[Operation], level: Durability) -> Result<()> {
+        let shapes = operations.iter().filter_map(|operation| operation.put.as_ref()).map(shapes_of).max();
+        for keys in &SHAPES[..shapes.unwrap_or(0)] {
+            if let Err(error) = self.db().define_shape(keys) {
+                // The step has changed nothing.
+                self.change(|_| ());
+                return Err(error);
+            }
+        }
+        // What a crash leaves of that is before the commit.
         self.note();
         let Self { db, timeline, env, .. } = self;
         let Open { db, dictionaries, .. } = db.as_ref().expect("a database is open");

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use cairndb::{Database, Range, Result, Scan, Snapshot};
+use cairndb::{Database, Kind, Range, Result, Scan, Snapshot, Value};
 
 use crate::model::{Model, Put, Record, View};
 use crate::rng::Rng;
@@ -34,7 +34,12 @@ pub fn view(db: &Database) -> Result<View> {
         let rows: Vec<_> = rows.collect::<Result<_>>()?;
         assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "a scan of {table} is out of order");
         for (key, scanned) in &rows {
-            let found = db.get(&table, key)?.as_ref().map(record);
+            let found = db.get(&table, key)?;
+            if let Some(found) = found.as_ref().filter(|found| found.kind == Kind::PACKED) {
+                let value = db.unpack(found)?;
+                assert!(matches!(value, Value::Object(_)), "{table} {key:?} is {value:?}");
+            }
+            let found = found.as_ref().map(record);
             assert_eq!(found.as_ref(), Some(scanned), "{table} {key:?}: get, and scan");
         }
         assert_eq!(db.len(&table)?, rows.len() as u64, "the count of {table}");

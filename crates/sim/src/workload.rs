@@ -41,6 +41,16 @@ pub const DICTIONARIES: [(&str, &[(&str, &str)]); 3] = [
     ("user", &[("name", "c"), ("country", "n"), ("city", "t")]),
 ];
 
+/// The shapes of packed values, for the test to define in this order when one is first used.
+pub const SHAPES: [&[&str]; 4] = [&["id", "name"], &["name"], &[], &["id", "Zürich", "name"]];
+
+/// How many of [`SHAPES`] a put needs.
+#[must_use]
+pub fn shapes_of(put: &Put) -> usize {
+    // Behind the length of the head stands the token of an object, which is the number of its shape and 0xf0.
+    if put.kind == Kind::PACKED { usize::from(put.value[1] & 0xf) + 1 } else { 0 }
+}
+
 /// Names that are easy to confuse, and one that is more than a name elsewhere.
 const TABLES: [&str; 4] = ["users", "Users", "__proto__", "Zürich/été"];
 
@@ -117,6 +127,9 @@ impl Workload {
             let value = self.json(pairs);
             return Put { value, kind: Kind::JSON, expiration, dictionary: Some(dictionary) };
         }
+        if self.rng.chance(1, 4) {
+            return Put { value: self.packed(), kind: Kind::PACKED, expiration, dictionary: None };
+        }
         let len = match self.rng.below(40) {
             0 => 5000,
             1..6 => 700,
@@ -134,6 +147,21 @@ impl Workload {
             format!("\"{key}\":{}", self.rng.below(1000))
         };
         format!("{{{}}}", pairs.iter().map(field).collect::<Vec<_>>().join(",")).into_bytes()
+    }
+
+    /// An object of one of the shapes: each value is a small number, or a string of one character.
+    fn packed(&mut self) -> Vec<u8> {
+        let shape = self.rng.index(SHAPES.len());
+        let (mut head, mut tail) = (vec![0xf0 + shape as u8], Vec::new());
+        for _ in SHAPES[shape] {
+            if self.rng.chance(1, 2) {
+                head.push(self.rng.index(0x80) as u8);
+            } else {
+                head.push(0x81);
+                tail.push(b'a' + self.rng.index(26) as u8);
+            }
+        }
+        [vec![head.len() as u8], head, tail].concat()
     }
 
     /// A name that histories give to a table.

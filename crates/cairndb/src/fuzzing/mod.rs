@@ -10,14 +10,16 @@
 mod files;
 
 use std::path::Path;
+use std::sync::Arc;
 
 pub(crate) use files::MemoryFiles;
 
 use crate::codec::{Reader, sha256};
 use crate::dictionary::Dictionary;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::journal::fuzzing as segments;
 use crate::manifest::Manifest;
+use crate::packed::{self, Shape};
 use crate::record::Entry;
 use crate::stone::StoneInfo;
 use crate::stone::fuzzing as stones;
@@ -52,6 +54,23 @@ pub fn record(bytes: &[u8]) {
     entry.encode(base_time, &mut again);
     assert_eq!(Some(&again[..]), bytes.get(start..reader.position()), "{entry:?} is encoded in another way");
     assert!(again.len() <= entry.encoded_bound(), "{entry:?} is longer than its bound");
+}
+
+/// A packed value, of two shapes.
+pub fn packed(bytes: &[u8]) {
+    let shapes = [&["a", "b", "c"][..], &[]].map(|keys| Shape::new(keys.iter().copied()).map(Arc::new));
+    let Ok(shapes) = shapes.into_iter().collect::<Result<Vec<_>>>() else { return };
+    let value = packed::decode(bytes, &shapes, None);
+    assert_eq!(value.is_some(), packed::check(bytes, &shapes), "one reader takes what the other one refuses");
+    let Some(value) = value else { return };
+    let mut shape_of = |keys: &[&str]| {
+        let number = shapes.iter().position(|shape| shape.keys.iter().map(|key| &**key).eq(keys.iter().copied()));
+        Ok(number.map(|number| number as u32))
+    };
+    let Ok(again) = packed::encode(&value, &mut shape_of) else { panic!("{value:?} was read and cannot be packed") };
+    let back = packed::decode(&again, &shapes, None);
+    // As text, since a NaN is not equal to itself.
+    assert_eq!(format!("{back:?}"), format!("{:?}", Some(value)));
 }
 
 /// A dictionary as it stands on the disk, and a text behind it.
