@@ -32,7 +32,7 @@ export async function showAll(screen, directory, { cities, bytes }, sizes) {
     cities: cities.length,
     sessions: sizes.sessions / 2,
     readings: sizes.readings,
-    'readings-plain': sizes.readings,
+    'readings-short': sizes.readings,
   };
   facts.crash = await crash(screen, directory, { acknowledgements: sizes.acknowledgements, tables });
   await facts.crash.db.close();
