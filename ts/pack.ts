@@ -85,6 +85,8 @@ export class Packer {
     } finally {
       this.#strings.length = 0;
       ({ plans: this.#plans, path: this.path, ancestors: this.#ancestors, strings: this.#strings } = outer);
+      // What it has of a large value must not keep that in memory.
+      if (start === 0 && this.at > KEPT_CAPACITY) this.#ancestors = [];
     }
   }
 

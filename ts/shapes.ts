@@ -234,9 +234,8 @@ function writerOf(keys: readonly string[]): WriteMembers {
 
 function compileMaker(keys: readonly string[]): MakeObject {
   // In a literal `__proto__` would set the prototype, unless it is computed.
-  const members = keys.map((key) =>
-    `[${JSON.stringify(key)}]: unpacker.value()`.replace(/^\["(?!__proto__"\])(.*)"\]:/s, '"$1":'),
-  );
+  const nameOf = (key: string) => (key === '__proto__' ? '["__proto__"]' : JSON.stringify(key));
+  const members = keys.map((key) => `${nameOf(key)}: unpacker.value()`);
   const body = `'use strict'; return { ${members.join(', ')} };`;
   return compiled<MakeObject>(['unpacker'], body) ?? makerOf(keys);
 }

@@ -149,6 +149,20 @@ export const defects = [
     test: between,
   },
   {
+    name: 'a shape is known to this process only',
+    file: source('database.rs'),
+    from: '        frame.define_shape(number, &shape);\n',
+    to: '',
+    test: model,
+  },
+  {
+    name: 'a value of a shape that is not there is taken',
+    file: source('commit.rs'),
+    from: 'value, .. } if !packed::check(value, &self.catalog.read().shapes) => {',
+    to: 'value, .. } if value.is_empty() && !packed::check(value, &self.catalog.read().shapes) => {',
+    test: ['-p', 'cairndb', '--test', 'writes'],
+  },
+  {
     name: 'a failed sync is tried again',
     file: source('journal/sync.rs'),
     from: '                state.failed.get_or_insert(error.clone());\n            }\n        }\n        self.finished',

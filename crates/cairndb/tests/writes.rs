@@ -224,3 +224,18 @@ fn a_closed_database_refuses_everything_with_one_code() {
     closed(db.compact().unwrap_err());
     closed(db.verify().unwrap_err());
 }
+
+#[test]
+fn a_packed_value_that_could_not_be_read_back_is_refused() {
+    let scratch = Scratch::new();
+    let put = |value: &[u8]| scratch.db.commit(&[Op::put("t", b"k", Kind::PACKED, value)], Durability::Os);
+    // No bytes, a token too many, characters that are not there, a shape that is not there.
+    for value in [&b""[..], b"\x02\xc0\xc0", b"\x01\x82a", b"\x02\xf0\x01"] {
+        assert_eq!(put(value).unwrap_err().code(), Code::InvalidValue, "{value:x?}");
+    }
+    assert!(scratch.db.tables().unwrap().is_empty());
+    assert_eq!(scratch.db.define_shape(&["a"]).unwrap(), Some(0));
+    put(b"\x02\xf0\x01").unwrap();
+    let record = scratch.db.get("t", b"k").unwrap().unwrap();
+    assert_eq!(scratch.db.unpack(&record).unwrap().get("a"), Some(&cairndb::Value::Number(1.0)));
+}
