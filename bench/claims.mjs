@@ -11,7 +11,7 @@ import { median } from './statistics.mjs';
 const SMALL = 1000;
 const LARGE = 1_000_000;
 /** Filler that makes a record of about 1 KB; a million of them are 1 GB. */
-const FILLER_BYTES = 900;
+const FILLER_BYTES = 950;
 const NEEDED_BYTES = 4e9;
 const MEMORY_RUNS = 5;
 
