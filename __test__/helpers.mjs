@@ -90,11 +90,17 @@ export async function refusesToWrite(db, call, code, pattern) {
   assert.deepEqual(db.listTables(), []);
 }
 
-/** Writes a value under `k` of `t` as a later version, or a faulty program, might: past the facade. */
-export async function writeRaw(t, directory, kind, content) {
+/** Opens `directory` past the facade, until the end of the test. */
+export async function openRaw(t, directory) {
   const options = { durability: 1, syncInterval: 1000, flushInterval: 100, reclaimDelay: 0, keepGenerations: 1 };
   const handle = await native.open(directory, { ...options, memtableBytes: 65_536, mmap: true }, () => {});
   onEnd(t, () => handle.close());
+  return handle;
+}
+
+/** Writes a value under `k` of `t` as a later version, or a faulty program, might: past the facade. */
+export async function writeRaw(t, directory, kind, content) {
+  const handle = await openRaw(t, directory);
   const value = Buffer.from(content);
   const request = Buffer.concat([
     Buffer.from([0, 1, 0, 't'.charCodeAt(0), 1, 0, 'k'.charCodeAt(0), kind]),
@@ -102,6 +108,20 @@ export async function writeRaw(t, directory, kind, content) {
     value,
   ]);
   assert.deepEqual(handle.commit(request, request.length, 1), Float64Array.of(1));
+}
+
+/** How many turns the event loop takes while `work` is done. */
+export async function turnsDuring(work) {
+  let turns = 0;
+  let running = true;
+  const count = () => {
+    turns += 1;
+    if (running) setImmediate(count);
+  };
+  setImmediate(count);
+  await work();
+  running = false;
+  return turns;
 }
 
 /** What an async iterable yields. */

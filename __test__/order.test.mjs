@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { alsoReopened, open, openAt, reopen } from './helpers.mjs';
+import { alsoReopened, open, openAt, reopen, turnsDuring } from './helpers.mjs';
 
 const LEVELS = ['eventual', 'os', 'full'];
 
@@ -179,14 +179,8 @@ test('writes of many turns that nobody waits for are all there in the end', asyn
 
 test('a write that waits for the disk does not hold up the event loop', async (t) => {
   const db = await open(t);
-  let turns = 0;
-  let running = true;
-  const count = () => {
-    turns += 1;
-    if (running) setImmediate(count);
-  };
-  setImmediate(count);
-  for (let index = 0; index < 20; index += 1) await db.write('t', 'k', index, { durability: 'full' });
-  running = false;
+  const turns = await turnsDuring(async () => {
+    for (let index = 0; index < 20; index += 1) await db.write('t', 'k', index, { durability: 'full' });
+  });
   assert.ok(turns >= 20, `${turns} turns of the event loop during 20 synced writes`);
 });

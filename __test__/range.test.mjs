@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { alsoReopened, collect, open, rejects } from './helpers.mjs';
+import { alsoReopened, collect, open, rejects, turnsDuring } from './helpers.mjs';
 
 const KEYS = ['a', 'aa', 'ab', 'b', 'ba', 'c'];
 
@@ -201,15 +201,7 @@ test('several iterators run side by side', async (t) => {
 test('the event loop gets its turn during a long scan', async (t) => {
   const db = await open(t);
   await Promise.all(Array.from({ length: 3000 }, (_, index) => db.write('t', `k${index}`, index)));
-  let turns = 0;
-  let running = true;
-  const count = () => {
-    turns += 1;
-    if (running) setImmediate(count);
-  };
-  setImmediate(count);
-  await collect(db.entries('t'));
-  running = false;
+  const turns = await turnsDuring(() => collect(db.entries('t')));
   assert.ok(turns > 5, `${turns} turns`);
 });
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { test } from 'node:test';
@@ -8,19 +7,12 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { recordOf } from '../bench/data.mjs';
-import { alsoReopened, onEnd, open, openAt } from './helpers.mjs';
+import { alsoReopened, open, openAt, openRaw } from './helpers.mjs';
 import { assertSame } from './same.mjs';
 import { anything } from './values.mjs';
 
-const native = createRequire(import.meta.url)('../native.cjs');
-
 /** The shapes of an open database. */
-async function shapesOf(t, { directory }) {
-  const options = { durability: 1, syncInterval: 1000, flushInterval: 100, reclaimDelay: 0, keepGenerations: 1 };
-  const handle = await native.open(directory, { ...options, memtableBytes: 65_536, mmap: true }, () => {});
-  onEnd(t, () => handle.close());
-  return handle.shapes(0);
-}
+const shapesOf = async (t, { directory }) => (await openRaw(t, directory)).shapes(0);
 
 test('objects with the same keys share a shape, in every table', async (t) => {
   const db = await open(t);

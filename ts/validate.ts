@@ -62,7 +62,7 @@ export function checkKey(key: unknown): asserts key is string {
 }
 
 /** Whether a key is of ASCII and short: almost every one is, and then this is all that has to be asked. */
-export function isPlainKey(key: unknown): key is string {
+function isPlainKey(key: unknown): key is string {
   if (typeof key !== 'string' || key.length === 0 || key.length > MAX_KEY_BYTES) return false;
   for (let index = 0; index < key.length; index += 1) {
     const unit = key.charCodeAt(index);
