@@ -93,7 +93,11 @@ export async function refusesToWrite(db, call, code, pattern) {
 /** Opens `directory` past the facade, until the end of the test. */
 export async function openRaw(t, directory) {
   const options = { durability: 1, syncInterval: 1000, flushInterval: 100, reclaimDelay: 0, keepGenerations: 1 };
-  const handle = await native.open(directory, { ...options, memtableBytes: 65_536, mmap: true }, () => {});
+  const handle = await native.open(
+    directory,
+    { ...options, memtableBytes: 65_536, mmap: true, shared: false },
+    () => {},
+  );
   onEnd(t, () => handle.close());
   return handle;
 }

@@ -23,6 +23,7 @@ pub(crate) struct OpenOptions {
     /// Bytes.
     pub memtable_bytes: f64,
     pub mmap: bool,
+    pub shared: bool,
 }
 
 impl OpenOptions {
@@ -35,6 +36,7 @@ impl OpenOptions {
             // Saturates at both ends; what is too little is refused by the engine.
             memtable_bytes: self.memtable_bytes as usize,
             mmap: self.mmap,
+            shared: self.shared,
         })
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 
 use cairndb::{Database, Options};
 
-use crate::failure::{Outcome, guarded};
+use crate::failure::{Failure, Outcome, guarded};
 use crate::sync::Lock;
 
 /// A directory that somebody has open, or is opening or closing.
@@ -21,6 +21,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     engine: Option<Database>,
+    /// Whether other processes may use the directory too.
+    shared: bool,
     leases: usize,
 }
 
@@ -79,14 +81,25 @@ impl Drop for Lease {
 impl Shared {
     fn engine(&self, directory: &Path, options: Options) -> Outcome<Database> {
         let mut state = self.state.lock();
+        let shared = options.shared;
         let engine = match &state.engine {
+            Some(_) if state.shared != shared => return Err(otherwise(directory, state.shared)),
             Some(engine) => engine.clone(),
             None => guarded(|| Ok(Database::open(directory, options)?))?,
         };
         state.engine = Some(engine.clone());
+        state.shared = shared;
         state.leases += 1;
         Ok(engine)
     }
+}
+
+/// Whoever wants a directory for this process alone must not get one that others use, and those would not see him.
+fn otherwise(directory: &Path, shared: bool) -> Failure {
+    let access = if shared { "shared" } else { "exclusive" };
+    let code = cairndb::Code::InvalidOptions.as_str();
+    let directory = directory.display();
+    Failure::new(code, format!("this process has {directory} open with access \"{access}\" already; give the same"))
 }
 
 fn give_back(directory: &Path, shared: &Arc<Shared>) -> Outcome<()> {

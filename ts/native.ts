@@ -30,6 +30,7 @@ export interface OpenOptions {
   readonly keepGenerations: number;
   readonly memtableBytes: number;
   readonly mmap: boolean;
+  readonly shared: boolean;
 }
 
 /**

@@ -19,6 +19,9 @@ import { checkNames, describe, isOptionsObject, isWellFormed } from './validate.
  */
 export type Durability = 'eventual' | 'os' | 'full';
 
+/** Who may have a directory open at the same time. */
+export type Access = 'exclusive' | 'shared';
+
 /** What `new CairnDB()` takes. */
 export interface DatabaseOptions {
   /** The directory that is the database; made when it is missing. Relative to the working directory at this call. */
@@ -49,6 +52,13 @@ export interface DatabaseOptions {
   readonly objectCache?: number | undefined;
   /** Whether files are mapped into memory. Switch it off on network file systems. Default true. */
   readonly mmap?: boolean | undefined;
+  /**
+   * Who may have the directory open at the same time. `exclusive`: this process alone, with all its worker threads; others
+   * are refused. `shared`: any number of processes, which all have to say so; each sees at once what the others have
+   * committed, synchronous reads too. Level `eventual` is `os` then, and there is no `objectCache`. Not for network file
+   * systems. Default `exclusive`.
+   */
+  readonly access?: Access | undefined;
 }
 
 /** What a database works with once its options are checked. */
@@ -74,6 +84,7 @@ const NAMES: readonly (keyof DatabaseOptions)[] = [
   'memtableBytes',
   'objectCache',
   'mmap',
+  'access',
 ];
 
 /** Checks the options of a database, and fills in what they leave out. Touches no disk. */
@@ -99,8 +110,19 @@ export function resolveOptions(options: unknown): Settings {
       keepGenerations: integer(options, 'keepGenerations', 1, 1, 2 ** 32 - 1),
       memtableBytes: integer(options, 'memtableBytes', 64 * 1024 * 1024, 64 * 1024, 2 ** 40),
       mmap: boolean(options, 'mmap', true),
+      shared: isShared(options),
     },
   };
+}
+
+function isShared({ access = 'exclusive', objectCache }: Record<string, unknown>): boolean {
+  if (access !== 'exclusive' && access !== 'shared') {
+    throw invalid(`access is ${describe(access)}; give "exclusive" or "shared".`);
+  }
+  if (access === 'shared' && objectCache) {
+    throw invalid('objectCache cannot know what other processes write; leave it out with access "shared".');
+  }
+  return access === 'shared';
 }
 
 /** The absolute path of a directory. Resolved at once: a later process.chdir() must not make it another one. */

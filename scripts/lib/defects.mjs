@@ -9,6 +9,7 @@ const model = ['-p', 'cairndb-sim', '--test', 'engine_model'];
 const format = ['-p', 'cairndb', '--lib', 'format_tests'];
 const time = ['-p', 'cairndb-sim', '--test', 'engine_time'];
 const stone = ['-p', 'cairndb', '--lib', 'stone'];
+const sharing = ['-p', 'cairndb-sim', '--test', 'sharing'];
 const env = ['-p', 'cairndb', '--lib', 'env'];
 
 const source = (name) => `crates/cairndb/src/${name}`;
@@ -109,14 +110,14 @@ export const defects = [
   {
     name: 'a journal frame is not compared with its digest',
     file: source('journal/frame.rs'),
-    from: 'if xxh3_64_with_seed(digested, place.seed(offset as u64)) != digest {',
+    from: 'if xxh3_64_with_seed(digested, place.seed(start + at as u64)) != digest {',
     to: 'if false {',
     test: format,
   },
   {
     name: "a journal frame's digest does not depend on its place",
     file: source('journal/frame.rs'),
-    from: 'if xxh3_64_with_seed(digested, place.seed(offset as u64)) != digest {',
+    from: 'if xxh3_64_with_seed(digested, place.seed(start + at as u64)) != digest {',
     to: 'if xxh3_64_with_seed(digested, place.seed(0)) != digest {',
     test: format,
   },
@@ -186,14 +187,14 @@ export const defects = [
   {
     name: 'recovery does not bring the tail of the journal to the disk',
     file: source('recover.rs'),
-    from: '    make_durable(&*env, directory, &files, &chosen, end)?;\n',
+    from: '    make_durable(&**env, directory, &files, &chosen, end)?;\n',
     to: '',
     test: crash,
   },
   {
     name: 'recovery leaves what a crash left behind',
     file: source('recover.rs'),
-    from: '    remove_orphans(&*env, directory, &files, &chosen, end)?;\n',
+    from: '    remove_orphans(&**env, directory, &files, &chosen, end)?;\n',
     to: '',
     test: crash,
   },
@@ -206,9 +207,9 @@ export const defects = [
   },
   {
     name: 'replay does not drop tables',
-    file: source('recover.rs'),
-    from: '                let Some(table) = self.tables.remove(&table) else {',
-    to: '                let Some(table) = self.tables.get(&table).cloned() else {',
+    file: source('catalog.rs'),
+    from: 'let dropped = self.catalog.write().remove(table);',
+    to: 'let dropped = self.catalog.read().table_by_id(table).cloned();',
     test: model,
   },
   {
@@ -294,5 +295,54 @@ export const defects = [
     from: '        match file.try_lock() {\n            Ok(()) => {}',
     to: '        match file.try_lock() {\n            Ok(()) => {}\n            Err(TryLockError::WouldBlock) if file.metadata().is_ok() => {}',
     test: env,
+  },
+  {
+    name: 'a process commits without what others have committed before',
+    file: source('sharing.rs'),
+    from: '        self.follow_in(sharing, core)?;\n        if sharing.numbers.load(TURN) != 0 {',
+    to: '        if sharing.numbers.load(TURN) != 0 {',
+    test: sharing,
+  },
+  {
+    name: 'a process reads without what others have committed before',
+    file: source('sharing.rs'),
+    from: 'Some(sharing) if sharing.is_behind() => {\n                let mut core',
+    to: 'Some(sharing) if sharing.is_behind() && self.closed.load(Ordering::Acquire) => {\n                let mut core',
+    test: sharing,
+  },
+  {
+    name: 'a frame that was never announced comes back',
+    file: source('sharing.rs'),
+    from: '            core.journal.bury()?;\n',
+    to: '',
+    test: sharing,
+  },
+  {
+    name: 'flush does not bring to the disk what other processes were told is written',
+    file: source('database.rs'),
+    from: '        self.0.follow()?;\n        self.0.core.lock().journal.write_out()?;',
+    to: '        self.0.core.lock().journal.write_out()?;',
+    test: sharing,
+  },
+  {
+    name: 'a snapshot lets another process remove what it reads',
+    file: source('read.rs'),
+    from: 'levels.stones.iter().try_for_each(|layer| layer.stone.touch())?;',
+    to: '',
+    test: sharing,
+  },
+  {
+    name: 'a failed sync is not told to the other processes',
+    file: source('sharing.rs'),
+    from: '        self.numbers.store(FAILED, 1);',
+    to: '        self.numbers.store(FAILED, 0);',
+    test: sharing,
+  },
+  {
+    name: 'what a dead process left of a generation stays',
+    file: source('sharing.rs'),
+    from: '            remove_if_there(&*self.env, &path)?;\n        }\n        let now',
+    to: '            let _ = path;\n        }\n        let now',
+    test: sharing,
   },
 ];

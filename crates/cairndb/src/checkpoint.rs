@@ -59,6 +59,12 @@ impl Inner {
     pub(crate) fn checkpoint(self: &Arc<Self>, everything: bool) -> Result<()> {
         let _flushing = self.flushing.lock();
         self.check_held()?;
+        let generation = self.generation();
+        let _upkeep = self.upkeep()?;
+        if !everything && self.sharing.is_some() && self.generation() != generation {
+            // Another process has done it while this one waited.
+            return Ok(());
+        }
         let cut = self.cut(everything)?;
         self.carry_definitions()?;
         for table in &cut.carried {
@@ -112,7 +118,7 @@ impl Inner {
 
     /// Ends the journal's segment and freezes the memtables that are to be flushed, in one moment between two commits.
     fn cut(&self, everything: bool) -> Result<Cut> {
-        let mut core = self.core.lock();
+        let mut core = self.committing()?;
         let first_segment = core.journal.rotate()?;
         core.checkpoint_position = core.journal.position();
         let tables = self.tables();
@@ -146,7 +152,7 @@ impl Inner {
     /// Repeats the dictionaries and shapes behind the cut. The manifest has them; but without them no value can be read, and
     /// so they stand in two files.
     fn carry_definitions(&self) -> Result<()> {
-        let mut core = self.core.lock();
+        let mut core = self.committing()?;
         let catalog = self.catalog.read();
         if catalog.dictionaries.is_empty() && catalog.shapes.is_empty() {
             return Ok(());
@@ -167,7 +173,7 @@ impl Inner {
     /// Repeats the records of a tiny table behind the cut. They say all that replaying them needs, so it does no harm
     /// that they may be replayed twice.
     fn carry(&self, table: &Arc<Table>) -> Result<()> {
-        let mut core = self.core.lock();
+        let mut core = self.committing()?;
         let levels = table.levels.load();
         let records = levels.active.page(Bounds::all().as_ref(), false, u64::MAX, usize::MAX);
         if records.is_empty() || table.dropped.load(Ordering::Acquire) {

@@ -31,9 +31,10 @@ impl Inner {
     /// `Full` the caller syncs up to the ticket.
     pub(crate) fn append(self: &Arc<Self>, ops: &[Op<'_>], durability: Durability) -> Result<(Vec<Outcome>, Ticket)> {
         self.check_open()?;
+        let durability = self.level(durability);
         let values = self.prepare(ops)?;
         self.check_room()?;
-        let mut core = self.core.lock();
+        let mut core = self.committing()?;
         self.check_open()?;
         let now = self.env.now();
         let frame = core.journal.begin(now)?;
@@ -50,6 +51,11 @@ impl Inner {
         drop(core);
         self.after_append(durability, journal_len);
         Ok((outcomes, ticket))
+    }
+
+    /// Other processes go on behind what is appended, so it cannot stay in the memory of this one.
+    fn level(&self, asked: Durability) -> Durability {
+        if self.sharing.is_some() { asked.max(Durability::Os) } else { asked }
     }
 
     /// Refuses writes when memory is full because flushing fails.
@@ -112,7 +118,7 @@ impl Inner {
         if !plan.created.is_empty() {
             let mut catalog = self.catalog.write();
             for table in plan.created {
-                catalog.tables.insert(table.name.clone(), table);
+                catalog.insert(table);
             }
         }
         let payload = plan.writes.iter().map(|write| write.key_len + write.value_len).sum();
@@ -136,10 +142,11 @@ impl Inner {
 
     /// Shows a change to readers. A cache is told before, so that nobody finds the change in one place and not in another,
     /// and after, so that nobody keeps what he read before.
-    fn show(&self, change: impl FnOnce()) {
+    pub(crate) fn show<T>(&self, change: impl FnOnce() -> T) -> T {
         self.changes.fetch_add(1, Ordering::SeqCst);
-        change();
+        let outcome = change();
         self.changes.fetch_add(1, Ordering::SeqCst);
+        outcome
     }
 
     /// Sees to it that what was appended gets where it belongs in time.
@@ -192,14 +199,15 @@ impl Inner {
     /// Removes a table and all its records. Returns whether it was there.
     pub(crate) fn drop_table(self: &Arc<Self>, name: &str, durability: Durability) -> Result<(bool, Ticket)> {
         self.check_open()?;
-        let mut core = self.core.lock();
+        let mut core = self.committing()?;
         self.check_open()?;
+        let durability = self.level(durability);
         let Some(table) = self.table(name)? else { return Ok((false, core.journal.nothing(durability)?)) };
         let mut frame = core.journal.begin(self.env.now())?;
         frame.drop_table(table.id);
         let (frame, ticket) = core.journal.append(frame, durability)?;
         self.counters.appended(frame.len(), 0, 0);
-        self.show(|| drop(self.catalog.write().tables.remove(name)));
+        self.show(|| drop(self.catalog.write().remove(table.id)));
         table.dropped.store(true, Ordering::Release);
         self.forget_memory(&table.levels.swap(Arc::default()), |_| true);
         drop(core);

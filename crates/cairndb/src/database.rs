@@ -94,7 +94,7 @@ impl Database {
             // What was acknowledged from memory, the operating system does not have yet.
             self.0.core.lock().journal.write_out()?;
         }
-        self.0.syncer.sync(ticket)
+        self.0.sync(ticket)
     }
 
     /// How long a writer should wait before its next write because flushing lags; [`Database::commit`] does so by
@@ -126,6 +126,7 @@ impl Database {
 
     /// The names of all tables, in order. A table is there from its first write until it is dropped.
     pub fn tables(&self) -> Result<Vec<String>> {
+        self.0.follow()?;
         let names = self.0.tables().iter().map(|table| table.name.clone()).collect();
         self.0.check_open()?;
         Ok(names)
@@ -157,6 +158,7 @@ impl Database {
 
     /// Removes the expired records of a table and returns how many there were. Does not scan the table.
     pub fn cleanup_expired(&self, table: &str) -> Result<u64> {
+        self.0.follow()?;
         let Some(found) = self.0.table(table)? else { return Ok(0) };
         self.0.sweep(&found)
     }
@@ -239,6 +241,8 @@ impl Database {
     /// Also what made background work fail, if it has not succeeded since.
     pub fn flush(&self) -> Result<()> {
         self.0.check_open()?;
+        // What others have committed was acknowledged too.
+        self.0.follow()?;
         self.0.core.lock().journal.write_out()?;
         self.0.syncer.sync_all()?;
         self.0.background_error().map_or(Ok(()), Err)
@@ -316,7 +320,7 @@ impl Inner {
         if let Some(id) = known(self) {
             return Ok(id);
         }
-        let mut core = self.core.lock();
+        let mut core = self.committing()?;
         self.check_open()?;
         if let Some(id) = known(self) {
             return Ok(id);
@@ -340,7 +344,7 @@ impl Inner {
         if let (Some(number), _) = known(self) {
             return Ok(Some(number));
         }
-        let mut core = self.core.lock();
+        let mut core = self.committing()?;
         self.check_open()?;
         let number = match known(self) {
             (Some(number), _) => return Ok(Some(number)),
@@ -353,6 +357,17 @@ impl Inner {
         self.counters.appended(frame.len(), 0, 0);
         self.catalog.write().shapes.push(Arc::new(shape));
         Ok(Some(number))
+    }
+
+    fn sync(&self, ticket: Ticket) -> Result<()> {
+        let outcome = self.syncer.sync(ticket);
+        if outcome.is_err()
+            && let Some(sharing) = &self.sharing
+            && self.check_open().is_ok()
+        {
+            sharing.fail();
+        }
+        outcome
     }
 
     fn close(self: &Arc<Self>) -> Result<()> {
@@ -370,6 +385,10 @@ impl Inner {
     fn settle(self: &Arc<Self>) -> Result<()> {
         self.core.lock().journal.write_out()?;
         self.syncer.sync_all()?;
+        if self.sharing.is_some() {
+            // The others go on with it as it is, and whoever comes when nobody is left recovers it.
+            return self.committing().map(drop);
+        }
         if self.memory.load(Ordering::Acquire) > SMALL {
             return self.checkpoint(false);
         }

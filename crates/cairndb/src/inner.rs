@@ -1,19 +1,20 @@
 //! What all parts of an open database share.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::catalog::Catalog;
 use crate::dictionary::Dictionary;
 use crate::env::{Env, Lane};
 use crate::error::{Code, Error, Result};
 use crate::journal::{Syncer, Writer};
 use crate::manifest::Manifest;
 use crate::options::Options;
-use crate::packed::Shape;
 use crate::reclaim::Superseded;
+use crate::sharing::Sharing;
 use crate::stats::Counters;
 use crate::stone::{Access, Stone};
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, RwLock};
@@ -22,16 +23,6 @@ use crate::table::Table;
 /// What failed in the background, on a full disk say, or what somebody still reads is tried or looked at again after this
 /// long.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
-
-/// The names that the database knows.
-#[derive(Default)]
-pub(crate) struct Catalog {
-    pub(crate) tables: BTreeMap<String, Arc<Table>>,
-    /// By revision.
-    pub(crate) dictionaries: Vec<Arc<Dictionary>>,
-    /// By number.
-    pub(crate) shapes: Vec<Arc<Shape>>,
-}
 
 /// What only the holder of the commit lock touches.
 pub(crate) struct Core {
@@ -89,6 +80,8 @@ pub(crate) struct Inner {
     pub(crate) stop_merging: AtomicBool,
     /// Dropped last of all: then another process may open the directory.
     pub(crate) lock: Mutex<Option<Box<dyn Send + Sync>>>,
+    /// Set if other processes use the directory at the same time.
+    pub(crate) sharing: Option<Sharing>,
 }
 
 /// Which background jobs have been submitted and not begun.
@@ -116,14 +109,14 @@ impl Inner {
 
     /// The table of a name, if there is one. Asks whether the database is open after the look: closing lets the tables go.
     pub(crate) fn table(&self, name: &str) -> Result<Option<Arc<Table>>> {
-        let table = self.catalog.read().tables.get(name).cloned();
+        let table = self.catalog.read().table(name).cloned();
         self.check_open()?;
         Ok(table)
     }
 
     /// All tables, in the order of their names; none once the database is closed.
     pub(crate) fn tables(&self) -> Vec<Arc<Table>> {
-        self.catalog.read().tables.values().cloned().collect()
+        self.catalog.read().tables().cloned().collect()
     }
 
     pub(crate) fn dictionary(&self, revision: u32) -> Option<Arc<Dictionary>> {
@@ -174,7 +167,7 @@ impl Inner {
         self.syncer.give_up(closed());
         // Files that nobody reads are closed with their tables, so that the directory can be removed or unmounted while
         // handles are still there.
-        self.catalog.write().tables.clear();
+        self.catalog.write().clear_tables();
         let _generations = self.generations.lock();
         *self.lock.lock() = None;
     }

@@ -24,6 +24,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_macros, clippy::print_stdout, clippy::print_stderr)]
 
 mod batch;
+mod catalog;
 mod checkpoint;
 mod codec;
 mod commit;
@@ -50,6 +51,7 @@ mod record;
 mod recover;
 mod repair;
 mod runs;
+mod sharing;
 mod slice;
 mod stats;
 mod stone;

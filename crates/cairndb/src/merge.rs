@@ -84,6 +84,7 @@ impl Inner {
     pub(crate) fn merge_all(self: &Arc<Self>, plan: fn(&[u64]) -> Option<std::ops::Range<usize>>) -> Result<()> {
         let _merging = self.merging.lock();
         self.check_held()?;
+        let _upkeep = self.upkeep()?;
         for table in self.tables() {
             while !table.dropped.load(Ordering::Acquire) {
                 let stones = table.levels.load().stones.clone();
@@ -101,6 +102,7 @@ impl Inner {
     pub(crate) fn rewrite_tombstones(self: &Arc<Self>) -> Result<()> {
         let _merging = self.merging.lock();
         self.check_held()?;
+        let _upkeep = self.upkeep()?;
         for table in self.tables() {
             let stones = table.levels.load().stones.clone();
             if let [only] = stones.as_slice()

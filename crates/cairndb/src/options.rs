@@ -26,6 +26,9 @@ pub struct Options {
     /// Whether stones are mapped into memory. Without it they are read through a bounded cache, which is slower and
     /// does without mappings, as network file systems want it. Default true.
     pub mmap: bool,
+    /// Whether other processes may use the directory at the same time, which then all have to open it in this way. Each
+    /// sees at once what the others have committed. `Eventual` is `Os` then. Not for network file systems. Default false.
+    pub shared: bool,
 }
 
 impl Default for Options {
@@ -37,6 +40,7 @@ impl Default for Options {
             keep_generations: 1,
             memtable_bytes: 64 << 20,
             mmap: true,
+            shared: false,
         }
     }
 }

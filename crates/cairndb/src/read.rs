@@ -12,7 +12,7 @@ use crate::record::{DictionaryUse, Kind, Meta};
 use crate::runs::{Bounds, Merged, Row, Run};
 use crate::slice::{Key, Slice};
 use crate::stone::StoneRecord;
-use crate::table::{Found, Levels};
+use crate::table::{Found, Levels, Table};
 
 /// A record as a reader gets it.
 #[derive(Debug)]
@@ -93,9 +93,11 @@ impl Inner {
         self.check_open()?;
         check_table(table)?;
         check_key(key)?;
-        let Some(table) = self.table(table)? else { return Ok(None) };
-        let visible = self.visible.load(Ordering::Acquire);
-        let (found, asked) = table.levels.load().recent(key, visible)?;
+        let (found, asked) = self.up_to_date(|| {
+            let Some(table) = self.table(table)? else { return Ok((None, 0)) };
+            let visible = self.visible.load(Ordering::Acquire);
+            table.levels.load().recent(key, visible)
+        })?;
         self.counters.read(asked);
         Ok(found.filter(|found| self.is_live(found.meta())))
     }
@@ -152,8 +154,10 @@ impl Inner {
 
     /// Records that are there and have not expired.
     pub(crate) fn len(&self, name: &str) -> Result<u64> {
-        let Some(table) = self.table(name)? else { return Ok(0) };
-        Ok(table.live().records.saturating_sub(self.count_expired(&table)?))
+        self.up_to_date(|| {
+            let Some(table) = self.table(name)? else { return Ok(0) };
+            Ok(table.live().records.saturating_sub(self.count_expired(&table)?))
+        })
     }
 }
 
@@ -201,14 +205,25 @@ impl Snapshot {
     pub(crate) fn new(inner: &Arc<Shared>, table: &str) -> Result<Self> {
         inner.check_open()?;
         check_table(table)?;
-        let pin = Pin::new(inner);
-        let Some(table) = inner.table(table)? else { return Ok(Snapshot { pin, levels: None, sequence: 0 }) };
+        inner.up_to_date(|| {
+            let pin = Pin::new(inner);
+            let Some(table) = inner.table(table)? else { return Ok(Snapshot { pin, levels: None, sequence: 0 }) };
+            let (levels, sequence) = Self::view(inner, &table);
+            if inner.sharing.is_some() {
+                // Another process does not know what is read here, and removes what it has replaced: an open file stays.
+                levels.stones.iter().try_for_each(|layer| layer.stone.touch())?;
+            }
+            Ok(Snapshot { pin, levels: Some(levels), sequence })
+        })
+    }
+
+    fn view(inner: &Inner, table: &Table) -> (Arc<Levels>, u64) {
         loop {
             let sequence = inner.visible.load(Ordering::SeqCst);
             let levels = table.levels.load_full();
             // A flush may have put later commits into the stones, where a key has its newest version only.
             if levels.settled_sequence <= sequence {
-                return Ok(Snapshot { pin, levels: Some(levels), sequence });
+                return (levels, sequence);
             }
         }
     }

@@ -48,7 +48,9 @@ impl Inner {
         let manifest = std::mem::replace(&mut generations.current, next);
         generations.superseded.push(Superseded { manifest, since: self.env.monotonic() });
         install();
+        let generation = generations.current.generation;
         drop(generations);
+        self.announce_generation(generation);
         self.schedule_reclaim(self.options.reclaim_delay);
         Ok(())
     }
@@ -85,6 +87,7 @@ impl Inner {
     /// Removes the generations that were replaced at least `delay` ago, but for the `keep` newest (the present one
     /// counts), and the files that no other generation needs. Returns when to come back for what remains.
     pub(crate) fn reclaim(&self, delay: Duration, keep: u32) -> Result<Option<Duration>> {
+        let Some(_upkeep) = self.try_upkeep()? else { return Ok(Some(RETRY)) };
         let mut generations = self.generations.lock();
         self.check_held()?;
         let now = self.env.monotonic();

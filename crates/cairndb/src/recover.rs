@@ -1,30 +1,28 @@
 //! Opening: take the lock, choose a generation, replay the journal, remove what a crash left behind.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::dictionary::Dictionary;
+use crate::catalog::{Catalog, Target};
 use crate::env::{Env, File, LockAttempt, Mode};
 use crate::error::{Code, Error, Result};
-use crate::inner::{Catalog, Core, Generations, Inner};
-use crate::journal::{Item, ReplayFrom, ReplayedFrame, SegmentEnd, Syncer, Writer, replay, segment_path};
+use crate::inner::{Core, Generations, Inner};
+use crate::journal::{ReplayFrom, ReplayedFrame, SegmentEnd, Syncer, Writer, replay, segment_path};
 use crate::manifest::{Manifest, NUMBERS, TableEntry};
-use crate::memtable::Held;
 use crate::merge::stone_path;
 use crate::options::Options;
-use crate::packed::Shape;
 use crate::reclaim::{Superseded, remove_if_there};
-use crate::slice::{Key, Slice};
+use crate::sharing::{self, Sharing};
 use crate::stone::{Access, BlockCache, Stone};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, RwLock};
-use crate::table::{Layer, Recount, Table};
+use crate::table::{Layer, Table};
 
 /// Bytes of the cache that stones are read through when they are not mapped.
 const BLOCK_CACHE: u64 = 64 << 20;
@@ -35,22 +33,56 @@ const MANY_SEGMENTS: u64 = 8;
 pub(crate) fn open(env: Arc<dyn Env>, directory: &Path, options: Options) -> Result<Arc<Inner>> {
     options.validate()?;
     env.create_dir(directory).map_err(|error| unusable(directory, &error))?;
+    if options.shared {
+        return sharing::open(env, directory, options);
+    }
     let lock = take_lock(&*env, directory)?;
-    let files = Files::list(&*env, directory)?;
-    let chosen = choose_generation(&*env, directory, &files)?;
-    let access = if options.mmap { Access::Mapped } else { Access::Cached(Arc::new(BlockCache::new(BLOCK_CACHE)?)) };
+    let inner = recover(Opening { env, directory, options, sharing: None })?;
+    *inner.lock.lock() = Some(lock);
+    inner.catch_up();
+    Ok(inner)
+}
 
-    let mut state = Replayed::new(&env, directory, &chosen.current, &access);
+/// What a database is opened with.
+pub(crate) struct Opening<'a> {
+    pub(crate) env: Arc<dyn Env>,
+    pub(crate) directory: &'a Path,
+    pub(crate) options: Options,
+    pub(crate) sharing: Option<Sharing>,
+}
+
+impl Opening<'_> {
+    /// How stones are read.
+    pub(crate) fn access(&self) -> Result<Access> {
+        Ok(if self.options.mmap { Access::Mapped } else { Access::Cached(Arc::new(BlockCache::new(BLOCK_CACHE)?)) })
+    }
+}
+
+/// Recovers what is in a directory that nobody else uses.
+pub(crate) fn recover(opening: Opening<'_>) -> Result<Arc<Inner>> {
+    let (env, directory) = (&opening.env, opening.directory);
+    let files = Files::list(&**env, directory)?;
+    let chosen = choose_generation(&**env, directory, &files)?;
+    let access = opening.access()?;
+
+    let mut state = Replayed::new(env, directory, &chosen.current, &access);
     let from =
         ReplayFrom { database: chosen.current.database, first: chosen.current.first_segment, durable: chosen.durable };
-    let end = replay(&*env, directory, &files.segments, from, |frame| state.apply(&frame))?;
-    remove_orphans(&*env, directory, &files, &chosen, end)?;
-    make_durable(&*env, directory, &files, &chosen, end)?;
+    let end = replay(&**env, directory, &files.segments, from, |frame| {
+        state.sequence += 1;
+        state.apply(&frame)
+    })?;
+    remove_orphans(&**env, directory, &files, &chosen, end)?;
+    make_durable(&**env, directory, &files, &chosen, end)?;
 
-    let inner = state.into_inner(env, directory, options, access, chosen, end, &files);
-    *inner.lock.lock() = Some(lock);
-    inner.catch_up(end);
-    Ok(inner)
+    let since = env.monotonic();
+    let next_stone = files.stones.iter().map(|number| number + 1).max().unwrap_or(1).max(chosen.current.next_stone);
+    let generations = Generations {
+        next_generation: files.generations.last().copied().unwrap_or(chosen.current.generation) + 1,
+        current: chosen.current,
+        superseded: chosen.older.into_iter().map(|manifest| Superseded { manifest, since }).collect(),
+    };
+    Ok(state.into_inner(opening, access, generations, next_stone, end))
 }
 
 /// A directory that cannot hold a database.
@@ -206,7 +238,7 @@ fn remove_orphans(env: &dyn Env, directory: &Path, files: &Files, chosen: &Chose
     let mut orphans: Vec<_> =
         files.segments.iter().filter(|&&number| number > end.number).map(|&n| segment_path(directory, n)).collect();
     if !chosen.stepped_back {
-        orphans.extend(unnamed(directory, files, chosen));
+        orphans.extend(unnamed(directory, files, &chosen.current, &chosen.older));
     }
     for path in &orphans {
         remove_if_there(env, path)?;
@@ -218,8 +250,8 @@ fn remove_orphans(env: &dyn Env, directory: &Path, files: &Files, chosen: &Chose
 }
 
 /// The files that neither the present generation nor an earlier one names.
-fn unnamed(directory: &Path, files: &Files, chosen: &Chosen) -> Vec<PathBuf> {
-    let kept = || chosen.older.iter().chain([&chosen.current]);
+pub(crate) fn unnamed(directory: &Path, files: &Files, current: &Manifest, older: &[Manifest]) -> Vec<PathBuf> {
+    let kept = || older.iter().chain([current]);
     let stones: HashSet<u64> = kept().flat_map(Manifest::stones).map(|stone| stone.number).collect();
     let generations: HashSet<u64> = kept().map(|manifest| manifest.generation).collect();
     let first_segment = kept().map(|manifest| manifest.first_segment).min().unwrap_or_default();
@@ -296,20 +328,19 @@ fn write_again(file: &dyn File, part: Range<u64>) -> io::Result<()> {
 }
 
 /// The state that the manifest and the journal lead to.
-struct Replayed {
-    tables: HashMap<u32, Arc<Table>>,
-    dictionaries: Vec<Arc<Dictionary>>,
-    shapes: Vec<Arc<Shape>>,
-    stones: HashMap<u64, std::sync::Weak<Stone>>,
-    next_table: u32,
-    sequence: u64,
-    memory: usize,
+pub(crate) struct Replayed {
+    pub(crate) catalog: RwLock<Catalog>,
+    pub(crate) stones: HashMap<u64, Weak<Stone>>,
+    pub(crate) next_table: u32,
+    pub(crate) sequence: u64,
+    pub(crate) memory: AtomicUsize,
+    frozen_memory: AtomicUsize,
 }
 
 impl Replayed {
-    fn new(env: &Arc<dyn Env>, directory: &Path, manifest: &Manifest, access: &Access) -> Self {
+    pub(crate) fn new(env: &Arc<dyn Env>, directory: &Path, manifest: &Manifest, access: &Access) -> Self {
         let mut stones = HashMap::new();
-        let mut table_of = |entry: &TableEntry| {
+        let table_of = |entry: &TableEntry| {
             let mut layers = Vec::new();
             for stone in &entry.stones {
                 let path = stone_path(directory, stone.number);
@@ -319,99 +350,57 @@ impl Replayed {
             }
             let table = Table::new(entry.id, &entry.name, entry.settled, layers);
             table.expires.store(entry.expires, Ordering::Release);
-            (entry.id, Arc::new(table))
+            Arc::new(table)
         };
-        let tables = manifest.tables.iter().map(&mut table_of).collect();
+        let tables: Vec<_> = manifest.tables.iter().map(table_of).collect();
         Replayed {
-            tables,
-            dictionaries: manifest.dictionaries.clone(),
-            shapes: manifest.shapes.clone(),
+            catalog: RwLock::new(Catalog::new(tables.into_iter(), &manifest.dictionaries, &manifest.shapes)),
             stones,
             next_table: manifest.next_table,
             sequence: 0,
-            memory: 0,
+            memory: AtomicUsize::new(0),
+            frozen_memory: AtomicUsize::new(0),
         }
     }
 
-    fn apply(&mut self, frame: &ReplayedFrame<'_>) -> Result<()> {
-        let shared = frame.shared();
-        self.sequence += 1;
-        frame.items(|item| match item {
-            Item::Record { table, entry } => {
-                let Some(table) = self.tables.get(&table) else {
-                    return Err(frame.unreadable("writes to a table that was never defined"));
-                };
-                let levels = table.levels.load();
-                let mut recount = Recount::default();
-                let new = (!entry.meta.tombstone).then_some(entry.value.len());
-                recount.replace(entry.key, levels.newest_meta(entry.key)?, new);
-                table.recount(&recount);
-                table.expires.fetch_or(entry.meta.expiration.is_some(), Ordering::AcqRel);
-                let key = Key::new(&shared, frame.place_of(entry.key));
-                let value = Slice::new(&shared, frame.place_of(entry.value));
-                let held = Held { sequence: self.sequence, meta: entry.meta, value };
-                self.memory =
-                    self.memory.wrapping_add_signed(levels.active.insert(std::iter::once((key, held)), false));
-                Ok(())
-            }
-            Item::DefineTable { table, name } => {
-                self.next_table = self.next_table.max(table.saturating_add(1));
-                self.tables
-                    .entry(table)
-                    .or_insert_with(|| Arc::new(Table::new(table, name, Default::default(), Vec::new())));
-                Ok(())
-            }
-            Item::DropTable { table } => {
-                let Some(table) = self.tables.remove(&table) else {
-                    return Err(frame.unreadable("drops a table that was never defined"));
-                };
-                self.memory -= table.levels.load().memory();
-                Ok(())
-            }
-            Item::DefineDictionary { revision, dictionary } => learn(&mut self.dictionaries, revision, dictionary)
-                .ok_or_else(|| frame.unreadable("defines a dictionary out of turn")),
-            Item::DefineShape { number, shape } => {
-                learn(&mut self.shapes, number, shape).ok_or_else(|| frame.unreadable("defines a shape out of turn"))
-            }
-        })
+    pub(crate) fn apply(&mut self, frame: &ReplayedFrame<'_>) -> Result<()> {
+        let mut target = Target {
+            catalog: &self.catalog,
+            sequence: self.sequence,
+            snapshots_open: false,
+            memory: &self.memory,
+            frozen_memory: &self.frozen_memory,
+            next_table: &mut self.next_table,
+        };
+        target.apply(frame)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the one place where all parts come together")]
-    fn into_inner(
+    pub(crate) fn into_inner(
         self,
-        env: Arc<dyn Env>,
-        directory: &Path,
-        options: Options,
+        opening: Opening<'_>,
         access: Access,
-        chosen: Chosen,
+        generations: Generations,
+        next_stone: u64,
         end: SegmentEnd,
-        files: &Files,
     ) -> Arc<Inner> {
+        let Opening { env, directory, options, sharing } = opening;
         let directory = directory.to_path_buf();
         let syncer = Arc::new(Syncer::new(Arc::clone(&env), directory.clone()));
-        let journal =
-            Writer::new(Arc::clone(&env), directory.clone(), chosen.current.database, Arc::clone(&syncer), end);
+        let database = generations.current.database;
+        let journal = Writer::new(Arc::clone(&env), directory.clone(), database, Arc::clone(&syncer), end);
         let core = Core { journal, sequence: self.sequence, next_table: self.next_table, checkpoint_position: 0 };
-        let since = env.monotonic();
-        let next_stone = files.stones.iter().map(|number| number + 1).max().unwrap_or(1).max(chosen.current.next_stone);
-        let generations = Generations {
-            next_generation: files.generations.last().copied().unwrap_or(chosen.current.generation) + 1,
-            current: chosen.current,
-            superseded: chosen.older.into_iter().map(|manifest| Superseded { manifest, since }).collect(),
-        };
-        let tables: BTreeMap<_, _> = self.tables.into_values().map(|table| (table.name.clone(), table)).collect();
         Arc::new(Inner {
             env,
             directory,
             options,
-            catalog: RwLock::new(Catalog { tables, dictionaries: self.dictionaries, shapes: self.shapes }),
+            catalog: self.catalog,
             core: Mutex::new(core),
             syncer,
             visible: AtomicU64::new(self.sequence),
             changes: Arc::default(),
             snapshots: AtomicUsize::new(0),
-            memory: AtomicUsize::new(self.memory),
-            frozen_memory: AtomicUsize::new(0),
+            memory: self.memory,
+            frozen_memory: self.frozen_memory,
             flushing: Mutex::new(()),
             merging: Mutex::new(()),
             generations: Mutex::new(generations),
@@ -424,25 +413,15 @@ impl Replayed {
             closed: Default::default(),
             stop_merging: Default::default(),
             lock: Mutex::new(None),
+            sharing,
         })
-    }
-}
-
-/// Adds a definition, which is either the next one or the same as the one that is known under its number.
-fn learn<T: PartialEq>(known: &mut Vec<Arc<T>>, number: u32, definition: T) -> Option<()> {
-    match known.get(number as usize) {
-        Some(known) => (**known == definition).then_some(()),
-        None if number as usize == known.len() => {
-            known.push(Arc::new(definition));
-            Some(())
-        }
-        None => None,
     }
 }
 
 impl Inner {
     /// Schedules the work that an earlier process left undone.
-    fn catch_up(self: &Arc<Self>, end: SegmentEnd) {
+    pub(crate) fn catch_up(self: &Arc<Self>) {
+        let end = self.core.lock().journal.end();
         let (first_segment, superseded) = {
             let generations = self.generations.lock();
             (generations.current.first_segment, !generations.superseded.is_empty())
@@ -451,7 +430,8 @@ impl Inner {
         if memory >= self.options.memtable_bytes || end.number.saturating_sub(first_segment) >= MANY_SEGMENTS {
             self.schedule_checkpoint(Duration::ZERO);
         }
-        if superseded {
+        // In a directory that is shared, who replaced a generation may be gone.
+        if superseded || self.sharing.is_some() {
             self.schedule_reclaim(self.options.reclaim_delay);
         }
         self.schedule_merge();

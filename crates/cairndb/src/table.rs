@@ -167,6 +167,17 @@ impl Table {
         Count { records: self.live_records.load(Ordering::Acquire), bytes: self.live_bytes.load(Ordering::Acquire) }
     }
 
+    /// Takes the stack and the counts of `other`, the same table as it was read anew. What is in it counts as committed
+    /// up to `sequence`.
+    pub(crate) fn become_like(&self, other: &Table, sequence: u64) {
+        let Count { records, bytes } = other.live();
+        let levels = Levels { settled_sequence: sequence, ..Levels::clone(&other.levels.load()) };
+        self.levels.swap(Arc::new(levels));
+        self.live_records.store(records, Ordering::Release);
+        self.live_bytes.store(bytes, Ordering::Release);
+        self.expires.store(other.expires.load(Ordering::Acquire), Ordering::Release);
+    }
+
     /// Adds records in place of others. Only the holder of the commit lock calls this.
     pub(crate) fn recount(&self, change: &Recount) {
         self.live_records.fetch_add(change.records as u64, Ordering::AcqRel);

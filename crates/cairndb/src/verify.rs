@@ -65,6 +65,7 @@ impl Inner {
         // No file is replaced while it is being read.
         let _flushing = self.flushing.lock();
         let _merging = self.merging.lock();
+        let _upkeep = self.upkeep()?;
         let mut report = Report::default();
         let old = self.verify_manifests(&mut report)?;
         for table in self.tables() {
@@ -132,7 +133,7 @@ impl Inner {
         let segments: Vec<u64> = (from.first..=end.number).collect();
         report.files += segments.len() as u64;
         let mut frames = 0;
-        let read = walk(&*self.env, &self.directory, &segments, from, |frame| {
+        let read = walk(&*self.env, &self.directory, &segments, from, end.offset, |frame| {
             frames += 1;
             report.bytes += frame.len() as u64;
             frame.items(|_| Ok(()))

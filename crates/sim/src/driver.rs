@@ -455,7 +455,7 @@ impl Driver {
 }
 
 /// One of the revisions of the dictionary that a put names. Which one must not matter to a reader.
-fn revision(operation: &Operation, dictionaries: &[DictionaryId]) -> Option<DictionaryId> {
+pub(crate) fn revision(operation: &Operation, dictionaries: &[DictionaryId]) -> Option<DictionaryId> {
     let put = operation.put.as_ref()?;
     let name = put.dictionary?;
     let of_name = DICTIONARIES.iter().zip(dictionaries).filter(|(known, _)| known.0 == name);

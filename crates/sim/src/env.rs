@@ -5,15 +5,17 @@ use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use cairndb::env::{Env, File, Job, Lane, LockAttempt, Mode};
+use cairndb::env::{Env, File, Job, Lane, LockAttempt, Mode, ProcessLock, SharedNumbers};
 use parking_lot::Mutex;
 
 use crate::crash::{self, CrashPlan, Tears};
 use crate::faults::{Failure, Fault, Op};
 use crate::file::SimFile;
 use crate::history::History;
+use crate::locks::{SimLock, SimNumbers};
 use crate::moment::{self, Moment};
 use crate::rng::Rng;
 use crate::world::{About, OFF, World};
@@ -59,6 +61,23 @@ impl SimEnv {
         let jobs = self.world.lock().kill(self.process);
         // Outside the lock: a job may own files of this disk.
         drop(jobs);
+    }
+
+    /// Kills this process before the step after the next `steps` ones: changes of the disk, and stores of numbers that
+    /// processes share.
+    pub fn kill_after(&self, steps: u64) {
+        self.world.lock().kill_at = Some((self.process, steps));
+    }
+
+    /// Takes [`SimEnv::kill_after`] back.
+    pub fn spare(&self) {
+        self.world.lock().kill_at = None;
+    }
+
+    /// Whether this process lives.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.world.lock().is_alive(self.process)
     }
 
     /// The machine that is found after a crash at this moment: no locks, no jobs, no faults, the clock going on. This
@@ -330,6 +349,23 @@ impl Env for SimEnv {
         })
     }
 
+    fn process_lock(&self, path: &Path) -> io::Result<Arc<dyn ProcessLock>> {
+        let path: Arc<Path> = path.into();
+        let guard = self.operate(Op::Lock, &path, None, |world, _| {
+            world.lock_file(&path)?;
+            Ok(world.locks.guard())
+        })?;
+        Ok(Arc::new(SimLock { world: Arc::clone(&self.world), path, process: self.process, guard }))
+    }
+
+    fn shared_numbers(&self, path: &Path, count: usize) -> io::Result<Box<dyn SharedNumbers>> {
+        let mut world = self.world.lock();
+        let numbers =
+            world.numbers.entry(path.into()).or_insert_with(|| (0..count).map(|_| AtomicU64::new(0)).collect());
+        let numbers = Arc::clone(numbers);
+        Ok(Box::new(SimNumbers { world: Arc::clone(&self.world), process: self.process, numbers }))
+    }
+
     fn now(&self) -> u64 {
         self.world.lock().now()
     }
@@ -368,6 +404,6 @@ struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.world.lock().unlock(&self.path, self.number);
+        self.world.lock().locks.release(&self.path, self.number);
     }
 }

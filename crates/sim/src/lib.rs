@@ -80,6 +80,8 @@ mod history;
 mod jobs;
 pub mod layers;
 pub mod listing;
+mod locks;
+pub mod members;
 pub mod model;
 mod moment;
 mod obfuscated;

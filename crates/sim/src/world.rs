@@ -5,6 +5,7 @@ use std::io;
 use std::mem;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use cairndb::env::Job;
@@ -14,6 +15,7 @@ use crate::disk::{Disk, Node};
 use crate::faults::{Failure, Faults, Op};
 use crate::history::{Event, History};
 use crate::jobs::Jobs;
+use crate::locks::Locks;
 use crate::moment::Moment;
 use crate::rng::Rng;
 
@@ -47,9 +49,13 @@ pub(crate) struct World {
     pub(crate) open: BTreeMap<Node, usize>,
     processes: BTreeSet<u32>,
     last_process: u32,
-    /// Who holds a lock, and the number of the guard.
-    locks: BTreeMap<Arc<Path>, (u32, u64)>,
-    guards: u64,
+    pub(crate) locks: Locks,
+    /// Numbers that processes share, by the path under which they do.
+    pub(crate) numbers: BTreeMap<Arc<Path>, Arc<[AtomicU64]>>,
+    /// Which process is to die, and after how many more steps.
+    pub(crate) kill_at: Option<(u32, u64)>,
+    /// Jobs of such a process, to be dropped by somebody who does not hold this world.
+    remains: Vec<Job>,
 }
 
 /// What an operation is about, for the history.
@@ -82,8 +88,10 @@ impl World {
             open: BTreeMap::new(),
             processes: BTreeSet::new(),
             last_process,
-            locks: BTreeMap::new(),
-            guards: 0,
+            locks: Locks::default(),
+            numbers: BTreeMap::new(),
+            kill_at: None,
+            remains: Vec::new(),
         }
     }
 
@@ -118,8 +126,28 @@ impl World {
     /// Ends a process and returns its jobs, for the caller to drop outside the lock.
     pub(crate) fn kill(&mut self, process: u32) -> Vec<Job> {
         self.processes.remove(&process);
-        self.locks.retain(|_, (holder, _)| *holder != process);
-        self.jobs.remove(process)
+        self.locks.release_all(process);
+        let mut jobs = mem::take(&mut self.remains);
+        jobs.extend(self.jobs.remove(process));
+        jobs
+    }
+
+    /// Counts a step of a process, which may be the one before which it dies.
+    fn step(&mut self, process: u32) {
+        match &mut self.kill_at {
+            Some((doomed, 0)) if *doomed == process => {
+                self.kill_at = None;
+                self.remains = self.kill(process);
+            }
+            Some((doomed, left)) if *doomed == process => *left -= 1,
+            _ => {}
+        }
+    }
+
+    /// Whether a process gets to store a number that others see.
+    pub(crate) fn may_store(&mut self, process: u32) -> bool {
+        self.step(process);
+        self.is_alive(process)
     }
 
     /// Turns the machine off for good and returns all jobs, for the caller to drop outside the lock.
@@ -143,6 +171,9 @@ impl World {
         let op = about.op;
         if op.changes_disk() && self.crash_at.is_some_and(|changes| self.changes >= changes) {
             self.off = true;
+        }
+        if op.changes_disk() {
+            self.step(process);
         }
         if !self.is_alive(process) {
             return Err(io::Error::new(OFF, "the simulated machine is off"));
@@ -206,21 +237,16 @@ impl World {
 
     /// Takes a lock: the number of its guard, or the process that has it.
     pub(crate) fn lock(&mut self, process: u32, path: &Arc<Path>) -> io::Result<Result<u64, u32>> {
-        match self.disk.create(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.disk.node(path).map(drop)?,
-            created => created.map(drop)?,
-        }
-        if let Some((holder, _)) = self.locks.get(path) {
-            return Ok(Err(*holder));
-        }
-        self.guards += 1;
-        self.locks.insert(Arc::clone(path), (process, self.guards));
-        Ok(Ok(self.guards))
+        self.lock_file(path)?;
+        let guard = self.locks.guard();
+        Ok(self.locks.take(path, process, guard, true).map(|()| guard))
     }
 
-    pub(crate) fn unlock(&mut self, path: &Path, guard: u64) {
-        if self.locks.get(path).is_some_and(|(_, held)| *held == guard) {
-            self.locks.remove(path);
+    /// Creates the file that a lock is about, if it is not there.
+    pub(crate) fn lock_file(&mut self, path: &Arc<Path>) -> io::Result<()> {
+        match self.disk.create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.disk.node(path).map(drop),
+            created => created.map(drop),
         }
     }
 

@@ -58,6 +58,14 @@ pub trait Env: Send + Sync + 'static {
     fn sync_dir(&self, directory: &Path) -> io::Result<()>;
     /// Takes the exclusive lock on a file, creating it if needed, until the guard is dropped or the process dies.
     fn lock(&self, path: &Path) -> io::Result<LockAttempt>;
+    /// The lock on a file, created if needed, that is taken and released many times. Holds nothing yet.
+    fn process_lock(&self, _path: &Path) -> io::Result<Arc<dyn ProcessLock>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// `count` numbers, 0 at first, that all processes have in common which ask for them under this path.
+    fn shared_numbers(&self, _path: &Path, _count: usize) -> io::Result<Box<dyn SharedNumbers>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Milliseconds since the Unix epoch.
     fn now(&self) -> u64;
     /// Nanoseconds since some fixed moment; never goes back.
@@ -74,6 +82,25 @@ pub enum LockAttempt {
     Held(Box<dyn Send + Sync>),
     /// Another process has it; its process id where it left one.
     Busy(Option<u32>),
+}
+
+/// A lock among processes, for one thread at a time. What a process holds that dies is released.
+pub trait ProcessLock: Send + Sync {
+    /// Takes the lock alone. False, at once, if anybody else has it, alone or together; then nothing is held.
+    fn try_exclusive(&self) -> io::Result<bool>;
+    /// Takes the lock together with others who do so, or gives up being alone. False, at once, if somebody else has it
+    /// alone; then nothing is held.
+    fn try_shared(&self) -> io::Result<bool>;
+    /// Lets go.
+    fn release(&self) -> io::Result<()>;
+}
+
+/// Numbers in memory that processes have in common. They outlive each of the processes, not the machine.
+pub trait SharedNumbers: Send + Sync {
+    /// The number at `index`, with all that its writer stored before it.
+    fn load(&self, index: usize) -> u64;
+    /// Stores a number, behind all that was stored before it.
+    fn store(&self, index: usize, number: u64);
 }
 
 /// An open file. All reads and writes are positioned, so that threads share it without a lock.

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::mmap::Map;
-use super::{Env, File, Job, Lane, LockAttempt, Mapping, Mode};
+use super::mmap::{Map, Numbers};
+use super::{Env, File, Job, Lane, LockAttempt, Mapping, Mode, ProcessLock, SharedNumbers};
 
 #[cfg(test)]
 #[path = "real_tests.rs"]
@@ -122,8 +122,7 @@ impl Env for RealEnv {
     }
 
     fn lock(&self, path: &Path) -> io::Result<LockAttempt> {
-        let mut options = private_file();
-        let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file = open_or_create(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(LockAttempt::Busy(holder(&mut file))),
@@ -132,6 +131,21 @@ impl Env for RealEnv {
         file.set_len(0)?;
         file.write_all(std::process::id().to_string().as_bytes())?;
         Ok(LockAttempt::Held(Box::new(file)))
+    }
+
+    fn process_lock(&self, path: &Path) -> io::Result<Arc<dyn ProcessLock>> {
+        Ok(Arc::new(LockFile(open_or_create(path)?)))
+    }
+
+    fn shared_numbers(&self, path: &Path, count: usize) -> io::Result<Box<dyn SharedNumbers>> {
+        let file = open_or_create(path)?;
+        let len = (count * size_of::<u64>()) as u64;
+        // Whoever touched a page that has no room on the disk would be killed: so it is written, not only claimed.
+        if file.metadata()?.len() < len {
+            let file: &dyn File = &RealFile(file.try_clone()?);
+            file.write_all_at(&vec![0; len as usize], 0)?;
+        }
+        Ok(Box::new(Numbers::new(&file, count)?))
     }
 
     fn now(&self) -> u64 {
@@ -206,6 +220,10 @@ fn private_file() -> OpenOptions {
     options
 }
 
+fn open_or_create(path: &Path) -> io::Result<fs::File> {
+    private_file().read(true).write(true).create(true).truncate(false).open(path)
+}
+
 fn private_dir() -> fs::DirBuilder {
     #[allow(unused_mut, reason = "only Unix sets a mode")]
     let mut builder = fs::DirBuilder::new();
@@ -215,6 +233,31 @@ fn private_dir() -> fs::DirBuilder {
         builder.mode(0o700);
     }
     builder
+}
+
+/// A file for the sake of its lock.
+struct LockFile(fs::File);
+
+impl ProcessLock for LockFile {
+    fn try_exclusive(&self) -> io::Result<bool> {
+        taken(self.0.try_lock())
+    }
+
+    fn try_shared(&self) -> io::Result<bool> {
+        taken(self.0.try_lock_shared())
+    }
+
+    fn release(&self) -> io::Result<()> {
+        self.0.unlock()
+    }
+}
+
+fn taken(attempt: Result<(), TryLockError>) -> io::Result<bool> {
+    match attempt {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 struct RealFile(fs::File);

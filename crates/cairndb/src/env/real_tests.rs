@@ -342,3 +342,43 @@ fn a_path_without_a_parent_is_here() {
     let env = RealEnv::new();
     assert!(env.create_dir(Path::new(".")).is_ok());
 }
+
+#[test]
+fn a_process_lock_is_one_mans_or_that_of_all_who_share_it() {
+    let place = Place::new();
+    let lock = || place.env.process_lock(&place.at("turn")).unwrap();
+    let (one, two, three) = (lock(), lock(), lock());
+    assert!(one.try_exclusive().unwrap());
+    assert!(!two.try_exclusive().unwrap() && !two.try_shared().unwrap());
+    assert!(one.try_shared().unwrap(), "gives up being alone");
+    assert!(two.try_shared().unwrap() && !three.try_exclusive().unwrap());
+    one.release().unwrap();
+    assert!(!three.try_exclusive().unwrap());
+    drop(two);
+    assert!(three.try_exclusive().unwrap(), "whoever goes lets go");
+    assert!(matches!(place.env.lock(&place.at("turn")).unwrap(), LockAttempt::Busy(_)));
+}
+
+#[test]
+fn numbers_are_those_of_all_who_ask_for_them() {
+    let place = Place::new();
+    let numbers = || place.env.shared_numbers(&place.at("shared"), 24).unwrap();
+    let (one, two) = (numbers(), numbers());
+    assert!((0..24).all(|index| one.load(index) == 0));
+    one.store(3, u64::MAX);
+    two.store(23, 7);
+    assert_eq!((two.load(3), one.load(23), numbers().load(3)), (u64::MAX, 7, u64::MAX));
+    one.store(24, 1);
+    assert_eq!((one.load(24), two.load(0)), (0, 0), "there are no more than were asked for");
+    assert_eq!(fs::metadata(place.at("shared")).unwrap().len(), 24 * 8);
+}
+
+#[test]
+#[cfg(unix)]
+fn neither_is_made_where_a_link_stands() {
+    let place = Place::new();
+    std::os::unix::fs::symlink(place.at("elsewhere"), place.at("link")).unwrap();
+    assert!(place.env.process_lock(&place.at("link")).is_err());
+    assert!(place.env.shared_numbers(&place.at("link"), 1).is_err());
+    assert!(!place.at("elsewhere").exists());
+}

@@ -180,11 +180,16 @@ pub(crate) struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// The frame at `offset`, behind the 8 bytes of digest before it. `None` if there is no valid one.
     pub(crate) fn at(segment: &'a [u8], offset: usize, place: Place) -> Option<Self> {
-        let bytes = Self::candidate(segment, offset)?;
+        Self::within(segment, 0, offset, place)
+    }
+
+    /// As [`Frame::at`], in a part of a segment that begins at its byte `start`; `at` counts from there.
+    pub(crate) fn within(part: &'a [u8], start: u64, at: usize, place: Place) -> Option<Self> {
+        let bytes = Self::candidate(part, at)?;
         let digest_at = bytes.len() - DIGEST;
         let digest = u64::from_le_bytes(bytes.get(digest_at..)?.try_into().ok()?);
-        let digested = segment.get(offset.checked_sub(DIGEST)?..offset + digest_at)?;
-        if xxh3_64_with_seed(digested, place.seed(offset as u64)) != digest {
+        let digested = part.get(at.checked_sub(DIGEST)?..at + digest_at)?;
+        if xxh3_64_with_seed(digested, place.seed(start + at as u64)) != digest {
             return None;
         }
         let mut items = Reader::new(bytes.get(HEAD..digest_at)?);

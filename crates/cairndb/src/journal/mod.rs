@@ -1,5 +1,6 @@
 //! The journal: every commit, in order, in append-only segments that all tables share.
 
+mod follow;
 mod frame;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -13,6 +14,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use follow::sync_segment;
 pub(crate) use frame::{FrameBuilder, Item};
 pub(crate) use replay::{ReplayFrom, ReplayedFrame, replay, walk};
 pub(crate) use salvage::{Break, Segment, salvage};

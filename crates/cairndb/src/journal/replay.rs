@@ -74,21 +74,25 @@ pub(crate) fn replay(
     from: ReplayFrom,
     visit: impl FnMut(ReplayedFrame<'_>) -> Result<()>,
 ) -> Result<SegmentEnd> {
-    let end = walk(env, directory, segments, from, visit)?;
+    let end = walk(env, directory, segments, from, u64::MAX, visit)?;
     refuse_damage(env, directory, segments, from, end)?;
     Ok(end)
 }
 
 /// As [`replay`], without asking whether the end is what a crash left: for who knows where it must be. While the journal
 /// is written to, what comes behind the end that was found would speak against it.
+///
+/// Of the last segment only what lies before `upto` is read.
 pub(crate) fn walk(
     env: &dyn Env,
     directory: &Path,
     segments: &[u64],
     from: ReplayFrom,
+    upto: u64,
     mut visit: impl FnMut(ReplayedFrame<'_>) -> Result<()>,
 ) -> Result<SegmentEnd> {
     let mut end = SegmentEnd { number: from.first.saturating_sub(1), offset: 0, digest: 0 };
+    let last = segments.iter().copied().max();
     for number in from.first..=u64::MAX {
         if !segments.contains(&number) {
             break;
@@ -99,7 +103,8 @@ pub(crate) fn walk(
         if number > from.first && header.previous != end {
             break;
         }
-        end = segment.walk(&header, digest, &mut visit)?;
+        let upto = if Some(number) == last { upto } else { u64::MAX };
+        end = segment.walk(&header, digest, upto, &mut visit)?;
     }
     Ok(end)
 }
@@ -215,11 +220,14 @@ impl Loaded {
         &self,
         header: &Header,
         mut digest: u64,
+        upto: u64,
         visit: &mut impl FnMut(ReplayedFrame<'_>) -> Result<()>,
     ) -> Result<SegmentEnd> {
         let mut time = header.time;
         let mut offset = HEADER;
-        while let Some(frame) = Frame::at(&self.bytes, offset, self.place) {
+        while (offset as u64) < upto
+            && let Some(frame) = Frame::at(&self.bytes, offset, self.place)
+        {
             time = frame.time(time);
             digest = frame.digest;
             let len = frame.bytes.len();

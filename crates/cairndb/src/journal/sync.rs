@@ -70,6 +70,11 @@ impl Syncer {
         self.state.lock().open.push(segment);
     }
 
+    /// Takes [`Syncer::began`] back for a segment that could not be begun after all.
+    pub(crate) fn retract(&self, segment: &Arc<Segment>) {
+        self.state.lock().open.retain(|open| !Arc::ptr_eq(open, segment));
+    }
+
     /// The error that stopped the journal, if one did.
     pub(crate) fn failure(&self) -> Option<Error> {
         self.state.lock().failed.as_ref().map(|error| {

@@ -11,6 +11,7 @@ use super::sync::{Segment, Syncer, Ticket};
 use crate::batch::Durability;
 use crate::env::{Env, Mode};
 use crate::error::{Code, Error, Result};
+use crate::reclaim::remove_if_there;
 use crate::sync::AtomicU64;
 
 /// How far zeros are written ahead of durable appends. A sync of bytes inside the file is cheaper than one that has to
@@ -24,27 +25,29 @@ const MOST_BUFFERED: usize = 1 << 20;
 
 /// The end of the journal, where frames are appended. Owned by whoever holds the commit lock.
 pub(crate) struct Writer {
-    env: Arc<dyn Env>,
-    directory: PathBuf,
-    database: u64,
-    syncer: Arc<Syncer>,
+    pub(super) env: Arc<dyn Env>,
+    pub(super) directory: PathBuf,
+    pub(super) database: u64,
+    pub(super) syncer: Arc<Syncer>,
     /// What the next frame goes on from.
-    end: SegmentEnd,
-    time: u64,
+    pub(super) end: SegmentEnd,
+    pub(super) time: u64,
     /// The segment that `end` lies in, once something was appended to it by us.
-    segment: Option<Arc<Segment>>,
+    pub(super) segment: Option<Arc<Segment>>,
     /// How far the journal was on the disk when the last segment ended, as a segment and an offset in it. That may be an
     /// earlier segment than the last one, of which not even the name was there.
-    durable_before: (u64, u64),
+    pub(super) durable_before: (u64, u64),
     /// Frames acknowledged from memory that the operating system does not have yet; they end at `end`.
     buffered: Vec<u8>,
     /// The disk was full when frames were last to be written: the next append finds out whether it still is, and tells.
     behind: bool,
     /// Zeros stand in the file up to here.
-    zeroed: u64,
+    pub(super) zeroed: u64,
     scratch: Vec<u8>,
     /// Bytes of the segments since the journal was opened.
-    position: u64,
+    pub(super) position: u64,
+    /// Other processes append too: see `follow`.
+    pub(super) shared: bool,
 }
 
 impl Writer {
@@ -70,6 +73,7 @@ impl Writer {
             zeroed: 0,
             scratch: Vec::new(),
             position: 0,
+            shared: false,
         }
     }
 
@@ -109,9 +113,13 @@ impl Writer {
     }
 
     /// The new segment's header waits in memory and is written with the first frame.
-    fn start_segment(&mut self, now: u64) -> Result<u64> {
+    pub(super) fn start_segment(&mut self, now: u64) -> Result<u64> {
         let number = self.end.number + 1;
         let path = segment_path(&self.directory, number);
+        if self.shared {
+            // Of somebody who died before he could announce it.
+            remove_if_there(&*self.env, &path)?;
+        }
         let file =
             self.env.open(&path, Mode::Create).map_err(|error| Error::io(&path, "create a journal segment", &error))?;
         let segment = Arc::new(Segment { number, path, file, start: self.position, durable: AtomicU64::new(0) });
@@ -202,8 +210,13 @@ impl Writer {
 
     /// Forgets what could not be written, so that nobody writes it once the directory is somebody else's, and the file.
     pub(crate) fn give_up(&mut self) {
-        self.buffered.clear();
+        self.forget_buffered();
         self.segment = None;
+    }
+
+    pub(super) fn forget_buffered(&mut self) {
+        self.buffered.clear();
+        self.behind = false;
     }
 
     fn write_zeros_ahead(&mut self) {
@@ -224,6 +237,9 @@ impl Writer {
     pub(crate) fn rotate(&mut self) -> Result<u64> {
         self.write_out()?;
         self.durable_before = self.durable();
+        if self.shared {
+            return self.rotate_shared();
+        }
         self.segment = None;
         Ok(self.end.number + 1)
     }

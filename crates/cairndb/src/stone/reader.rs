@@ -129,6 +129,11 @@ impl Stone {
         entry.copied().ok_or_else(|| self.damaged(region.offset, "a line is too short"))
     }
 
+    /// Opens the file, if that was not done.
+    pub(crate) fn touch(&self) -> Result<()> {
+        self.open().map(drop)
+    }
+
     pub(super) fn footer(&self) -> Result<&Footer> {
         Ok(&self.open()?.footer)
     }

@@ -9,12 +9,12 @@ mod scheduled;
 #[cfg(not(feature = "schedules"))]
 pub(crate) use {
     arc_swap::ArcSwap,
-    parking_lot::{Condvar, Mutex, RwLock},
+    parking_lot::{Condvar, Mutex, MutexGuard, RwLock},
     std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize},
 };
 
 #[cfg(feature = "schedules")]
 pub(crate) use {
-    scheduled::{ArcSwap, Condvar, Mutex, RwLock},
+    scheduled::{ArcSwap, Condvar, Mutex, MutexGuard, RwLock},
     shuttle::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize},
 };

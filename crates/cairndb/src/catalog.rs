@@ -1,0 +1,151 @@
+//! What the database knows by name or number, and how the frames of a journal add to it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use foldhash::fast::RandomState;
+
+use crate::dictionary::Dictionary;
+use crate::error::Result;
+use crate::journal::{Item, ReplayedFrame};
+use crate::memtable::Held;
+use crate::packed::Shape;
+use crate::record::Entry;
+use crate::slice::{Key, Slice};
+use crate::sync::{AtomicUsize, RwLock};
+use crate::table::{Recount, Table};
+
+/// The names that the database knows.
+#[derive(Default)]
+pub(crate) struct Catalog {
+    tables: BTreeMap<String, Arc<Table>>,
+    by_id: HashMap<u32, Arc<Table>, RandomState>,
+    /// By revision.
+    pub(crate) dictionaries: Vec<Arc<Dictionary>>,
+    /// By number.
+    pub(crate) shapes: Vec<Arc<Shape>>,
+}
+
+impl Catalog {
+    pub(crate) fn new(
+        tables: impl Iterator<Item = Arc<Table>>,
+        dictionaries: &[Arc<Dictionary>],
+        shapes: &[Arc<Shape>],
+    ) -> Self {
+        let mut catalog =
+            Catalog { dictionaries: dictionaries.to_vec(), shapes: shapes.to_vec(), ..Catalog::default() };
+        tables.for_each(|table| catalog.insert(table));
+        catalog
+    }
+
+    /// All tables, in the order of their names.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables.values()
+    }
+
+    pub(crate) fn table(&self, name: &str) -> Option<&Arc<Table>> {
+        self.tables.get(name)
+    }
+
+    pub(crate) fn table_by_id(&self, id: u32) -> Option<&Arc<Table>> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn insert(&mut self, table: Arc<Table>) {
+        self.by_id.insert(table.id, Arc::clone(&table));
+        self.tables.insert(table.name.clone(), table);
+    }
+
+    pub(crate) fn remove(&mut self, id: u32) -> Option<Arc<Table>> {
+        let table = self.by_id.remove(&id)?;
+        self.tables.remove(&table.name);
+        Some(table)
+    }
+
+    pub(crate) fn clear_tables(&mut self) {
+        self.by_id.clear();
+        self.tables.clear();
+    }
+}
+
+/// Where the frames of a journal go: at opening, and when other processes have appended some.
+pub(crate) struct Target<'a> {
+    pub(crate) catalog: &'a RwLock<Catalog>,
+    /// The number of the commit.
+    pub(crate) sequence: u64,
+    /// See [`Chain::push`](crate::memtable).
+    pub(crate) snapshots_open: bool,
+    /// Bytes of all memtables; of those that are frozen.
+    pub(crate) memory: &'a AtomicUsize,
+    pub(crate) frozen_memory: &'a AtomicUsize,
+    pub(crate) next_table: &'a mut u32,
+}
+
+impl Target<'_> {
+    /// Does what a frame says.
+    pub(crate) fn apply(&mut self, frame: &ReplayedFrame<'_>) -> Result<()> {
+        let shared = frame.shared();
+        frame.items(|item| match item {
+            Item::Record { table, entry } => self.record(frame, &shared, table, &entry),
+            Item::DefineTable { table, name } => {
+                *self.next_table = (*self.next_table).max(table.saturating_add(1));
+                let mut catalog = self.catalog.write();
+                if catalog.table_by_id(table).is_none() {
+                    catalog.insert(Arc::new(Table::new(table, name, Default::default(), Vec::new())));
+                }
+                Ok(())
+            }
+            Item::DropTable { table } => {
+                let dropped = self.catalog.write().remove(table);
+                let dropped = dropped.ok_or_else(|| frame.unreadable("drops a table that was never defined"))?;
+                self.forget(&dropped);
+                Ok(())
+            }
+            Item::DefineDictionary { revision, dictionary } => {
+                learn(&mut self.catalog.write().dictionaries, revision, dictionary)
+                    .ok_or_else(|| frame.unreadable("defines a dictionary out of turn"))
+            }
+            Item::DefineShape { number, shape } => learn(&mut self.catalog.write().shapes, number, shape)
+                .ok_or_else(|| frame.unreadable("defines a shape out of turn")),
+        })
+    }
+
+    fn record(&self, frame: &ReplayedFrame<'_>, shared: &Arc<[u8]>, table: u32, entry: &Entry<'_>) -> Result<()> {
+        let table = self.catalog.read().table_by_id(table).cloned();
+        let table = table.ok_or_else(|| frame.unreadable("writes to a table that was never defined"))?;
+        let levels = table.levels.load();
+        let mut recount = Recount::default();
+        let new = (!entry.meta.tombstone).then_some(entry.value.len());
+        recount.replace(entry.key, levels.newest_meta(entry.key)?, new);
+        table.recount(&recount);
+        table.expires.fetch_or(entry.meta.expiration.is_some(), Ordering::AcqRel);
+        let key = Key::new(shared, frame.place_of(entry.key));
+        let value = Slice::new(shared, frame.place_of(entry.value));
+        let held = Held { sequence: self.sequence, meta: entry.meta, value };
+        let change = levels.active.insert(std::iter::once((key, held)), self.snapshots_open);
+        self.memory.fetch_add(change as usize, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Lets the memory of a table go that is no more.
+    pub(crate) fn forget(&self, table: &Table) {
+        table.dropped.store(true, Ordering::Release);
+        let levels = table.levels.swap(Arc::default());
+        let frozen: usize = levels.frozen.iter().map(|memtable| memtable.bytes()).sum();
+        self.memory.fetch_sub(frozen + levels.active.bytes(), Ordering::AcqRel);
+        self.frozen_memory.fetch_sub(frozen, Ordering::AcqRel);
+    }
+}
+
+/// Adds a definition, which is either the next one or the same as the one that is known under its number.
+fn learn<T: PartialEq>(known: &mut Vec<Arc<T>>, number: u32, definition: T) -> Option<()> {
+    match known.get(number as usize) {
+        Some(known) => (**known == definition).then_some(()),
+        None if number as usize == known.len() => {
+            known.push(Arc::new(definition));
+            Some(())
+        }
+        None => None,
+    }
+}
