@@ -27,6 +27,7 @@ const BAD_OPTIONS = [
     /same as/,
   ],
   ['mmap that is no boolean', { databaseDirectory: 'd', mmap: 'yes' }, /mmap is "yes"/],
+  ['an integrity of another name', { databaseDirectory: 'd', integrity: 'md5' }, /"checksum" or "sha256"/],
   ['a syncInterval of 0', { databaseDirectory: 'd', syncInterval: 0 }, /at least 1/],
   ['a flushInterval that is infinite', { databaseDirectory: 'd', flushInterval: Infinity }, /finite/],
   ['a negative reclaimDelay', { databaseDirectory: 'd', reclaimDelay: -1 }, /at least 0/],
@@ -83,6 +84,8 @@ const GOOD_OPTIONS = [
   { memtableBytes: 65_536 },
   { objectCache: 10 },
   { mmap: false },
+  { access: 'exclusive', integrity: 'checksum' },
+  { access: 'shared', integrity: 'sha256' },
 ];
 
 for (const options of GOOD_OPTIONS) {
@@ -95,3 +98,16 @@ for (const options of GOOD_OPTIONS) {
     assert.deepEqual(await db.get('t', 'k'), { a: 1 });
   });
 }
+
+test('with integrity sha256 each commit takes the 35 bytes of its seal', async (t) => {
+  const written = async (integrity) => {
+    const db = await open(t, { integrity });
+    await db.write('t', 'k', 0);
+    const before = (await db.stats()).diskWrittenBytes;
+    for (let n = 1; n <= 10; n += 1) await db.write('t', 'k', n);
+    return (await db.stats()).diskWrittenBytes - before;
+  };
+  // The frames count the bytes that are not synced yet, in a byte more or less.
+  const each = ((await written('sha256')) - (await written('checksum'))) / 10;
+  assert.ok(each >= 35 && each < 37, `${each} bytes`);
+});

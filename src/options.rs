@@ -24,6 +24,7 @@ pub(crate) struct OpenOptions {
     pub memtable_bytes: f64,
     pub mmap: bool,
     pub shared: bool,
+    pub sha256: bool,
 }
 
 impl OpenOptions {
@@ -37,6 +38,7 @@ impl OpenOptions {
             memtable_bytes: self.memtable_bytes as usize,
             mmap: self.mmap,
             shared: self.shared,
+            sha256: self.sha256,
         })
     }
 }

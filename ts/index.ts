@@ -8,6 +8,6 @@ export type { Dictionary } from './dictionary.ts';
 export { CairnError, type ErrorCode, type ErrorDetails } from './errors.ts';
 export type { RangeOptions } from './iterate.ts';
 export type { BatchOperation } from './operation.ts';
-export type { Access, DatabaseOptions, Durability } from './options.ts';
+export type { Access, DatabaseOptions, Durability, Integrity } from './options.ts';
 export type { Damage, DatabaseStats, KeyRange, RepairReport, TableStats, VerifyReport } from './reports.ts';
 export type { WriteOptions } from './terms.ts';

@@ -31,6 +31,7 @@ export interface OpenOptions {
   readonly memtableBytes: number;
   readonly mmap: boolean;
   readonly shared: boolean;
+  readonly sha256: boolean;
 }
 
 /**

@@ -22,6 +22,9 @@ export type Durability = 'eventual' | 'os' | 'full';
 /** Who may have a directory open at the same time. */
 export type Access = 'exclusive' | 'shared';
 
+/** What a commit is checked by. */
+export type Integrity = 'checksum' | 'sha256';
+
 /** What `new CairnDB()` takes. */
 export interface DatabaseOptions {
   /** The directory that is the database; made when it is missing. Relative to the working directory at this call. */
@@ -59,6 +62,12 @@ export interface DatabaseOptions {
    * systems. Default `exclusive`.
    */
   readonly access?: Access | undefined;
+  /**
+   * What a commit is checked by as long as it stands in the journal. `checksum`: XXH3, chained from commit to commit.
+   * `sha256`: SHA-256 besides, which costs 35 bytes and the hashing. Table files and manifests have a SHA-256 always.
+   * Default `checksum`.
+   */
+  readonly integrity?: Integrity | undefined;
 }
 
 /** What a database works with once its options are checked. */
@@ -85,6 +94,7 @@ const NAMES: readonly (keyof DatabaseOptions)[] = [
   'objectCache',
   'mmap',
   'access',
+  'integrity',
 ];
 
 /** Checks the options of a database, and fills in what they leave out. Touches no disk. */
@@ -111,8 +121,14 @@ export function resolveOptions(options: unknown): Settings {
       memtableBytes: integer(options, 'memtableBytes', 64 * 1024 * 1024, 64 * 1024, 2 ** 40),
       mmap: boolean(options, 'mmap', true),
       shared: isShared(options),
+      sha256: isSealed(options),
     },
   };
+}
+
+function isSealed({ integrity = 'checksum' }: Record<string, unknown>): boolean {
+  if (integrity === 'checksum' || integrity === 'sha256') return integrity === 'sha256';
+  throw invalid(`integrity is ${describe(integrity)}; give "checksum" or "sha256".`);
 }
 
 function isShared({ access = 'exclusive', objectCache }: Record<string, unknown>): boolean {

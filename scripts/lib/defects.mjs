@@ -297,6 +297,13 @@ export const defects = [
     test: env,
   },
   {
+    name: 'a seal of a commit is not compared',
+    file: source('journal/frame.rs'),
+    from: 'seal(before, body) == found',
+    to: 'seal(before, body).len() == found.len()',
+    test: ['-p', 'cairndb', '--lib', 'journal'],
+  },
+  {
     name: 'a process commits without what others have committed before',
     file: source('sharing.rs'),
     from: '        self.follow_in(sharing, core)?;\n        if sharing.numbers.load(TURN) != 0 {',

@@ -29,6 +29,9 @@ pub struct Options {
     /// Whether other processes may use the directory at the same time, which then all have to open it in this way. Each
     /// sees at once what the others have committed. `Eventual` is `Os` then. Not for network file systems. Default false.
     pub shared: bool,
+    /// Whether each commit gets a SHA-256 in the journal besides its XXH3, at once. What is finished, manifests and table
+    /// files, has one always. Costs 35 bytes and the hashing for each commit. Default false.
+    pub sha256: bool,
 }
 
 impl Default for Options {
@@ -41,6 +44,7 @@ impl Default for Options {
             memtable_bytes: 64 << 20,
             mmap: true,
             shared: false,
+            sha256: false,
         }
     }
 }

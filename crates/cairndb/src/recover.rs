@@ -387,7 +387,8 @@ impl Replayed {
         let directory = directory.to_path_buf();
         let syncer = Arc::new(Syncer::new(Arc::clone(&env), directory.clone()));
         let database = generations.current.database;
-        let journal = Writer::new(Arc::clone(&env), directory.clone(), database, Arc::clone(&syncer), end);
+        let journal =
+            Writer::new(Arc::clone(&env), directory.clone(), database, Arc::clone(&syncer), end, options.sha256);
         let core = Core { journal, sequence: self.sequence, next_table: self.next_table, checkpoint_position: 0 };
         Arc::new(Inner {
             env,

@@ -87,6 +87,7 @@ impl Driver {
             mmap: rng.chance(1, 2),
             keep_generations: 1 + rng.below(3) as u32 / 2,
             reclaim_delay: Duration::from_secs([0, 2, 10][rng.index(3)]),
+            sha256: seed.is_multiple_of(3),
             ..Options::default()
         };
         Driver {

@@ -129,8 +129,9 @@ impl Fixture {
         self.db.commit(ops, Durability::Os).unwrap();
     }
 
-    /// Lets the database go as a crash of the process would, and opens it again.
+    /// Lets the database go as a crash of the process would, and opens it again: to seal its frames, or not to any more.
     pub(super) fn reopen(&mut self) {
+        self.options.sha256 = !self.options.sha256;
         let elsewhere = Arc::new(RealEnv::new());
         let aside = TempDir::new().unwrap();
         self.db = Database::open_with(elsewhere, aside.path(), Options::default()).unwrap();

@@ -26,8 +26,15 @@ struct Frame<'a> {
     step: i64,
     lag: u64,
     digest: u64,
+    body: &'a [u8],
     items: Cursor<'a>,
     end: u64,
+}
+
+/// What a seal is of.
+pub(super) struct Sealable<'a> {
+    pub(super) before: u64,
+    pub(super) body: &'a [u8],
 }
 
 impl<'d> Journal<'d> {
@@ -48,7 +55,7 @@ impl<'d> Journal<'d> {
     }
 
     /// Gives the items of each frame to `apply`, with the frame's time.
-    pub(super) fn replay(&self, mut apply: impl FnMut(u64, Cursor<'_>) -> Outcome<()>) -> Outcome<End> {
+    pub(super) fn replay(&self, mut apply: impl FnMut(u64, Cursor<'_>, &Sealable<'_>) -> Outcome<()>) -> Outcome<End> {
         let mut end = End { segment: self.first - 1, ..End::default() };
         for number in self.first.. {
             let Some(segment) = self.segment(number) else { break };
@@ -68,7 +75,8 @@ impl<'d> Journal<'d> {
             end = End { segment: number, offset: at, digest: header.number("header digest")? };
             while let Some(frame) = self.frame(segment, end)? {
                 time = time.wrapping_add(frame.step as u64);
-                apply(time, frame.items).map_err(|error| format!("frame at {}: {error}", end.offset))?;
+                let sealable = Sealable { before: end.digest, body: frame.body };
+                apply(time, frame.items, &sealable).map_err(|error| format!("frame at {}: {error}", end.offset))?;
                 end = End { offset: frame.end, digest: frame.digest, ..end };
             }
         }
@@ -108,10 +116,11 @@ impl<'d> Journal<'d> {
         if !valid {
             return Ok(None);
         }
-        let mut items = Cursor::new(fields.bytes("body")?, 0);
+        let content = fields.bytes("body")?;
+        let mut items = Cursor::new(content, 0);
         let body = self.document.read("body", &mut items)?;
         let (step, lag) = (body.signed("time step")?, body.number("lag")?);
-        Ok(Some(Frame { step, lag, digest, items, end: cursor.position() }))
+        Ok(Some(Frame { step, lag, digest, body: content, items, end: cursor.position() }))
     }
 
     /// Looks whether anything claims that the journal had been on the disk beyond `end`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::document::{Document, Struct};
-use super::journal::{End, Journal};
+use super::journal::{End, Journal, Sealable};
 use super::stone::read_stone;
 
 /// What reading comes to; the error says what is wrong.
@@ -208,7 +208,8 @@ pub(super) fn read_database(document: &Document, files: &Files, now: u64) -> Out
         let table = read_table(document, files, entry)?;
         state.tables.insert(entry.number("table")?, table);
     }
-    let end = Journal::new(document, files, &manifest)?.replay(|time, items| state.apply(time, items))?;
+    let end =
+        Journal::new(document, files, &manifest)?.replay(|time, items, sealable| state.apply(time, items, sealable))?;
     Ok((state.contents(now)?, end))
 }
 
@@ -277,11 +278,16 @@ fn read_table(document: &Document, files: &Files, entry: &Struct<'_>) -> Outcome
 
 impl State<'_> {
     /// The items of one frame.
-    fn apply(&mut self, time: u64, mut items: Cursor<'_>) -> Outcome<()> {
+    fn apply(&mut self, time: u64, mut items: Cursor<'_>, sealable: &Sealable<'_>) -> Outcome<()> {
         ensure(!items.is_at_end(), "a frame has no items")?;
         while !items.is_at_end() {
+            let at = items.position() as usize;
             match items.varint()? {
-                0 => self.apply_catalog_item(&mut items)?,
+                0 => {
+                    let Some(seal) = self.apply_catalog_item(&mut items)? else { continue };
+                    let sealed = [&sealable.before.to_le_bytes(), &sealable.body[..at]].concat();
+                    ensure(items.is_at_end() && sha256(&sealed) == seal, "a frame's seal is wrong")?;
+                }
                 table => {
                     let record = read_record(self.document, &mut items, time)?;
                     let table = self.tables.get_mut(&table).ok_or("a record has no table")?;
@@ -292,7 +298,8 @@ impl State<'_> {
         Ok(())
     }
 
-    fn apply_catalog_item(&mut self, items: &mut Cursor<'_>) -> Outcome<()> {
+    /// Gives the seal, if it is one.
+    fn apply_catalog_item(&mut self, items: &mut Cursor<'_>) -> Outcome<Option<Vec<u8>>> {
         let item = self.document.read("items", items)?;
         let (code, number) = (item.number("code")?.to_string(), item.number("number")?);
         let codes = self.document.rows("items", "means")?;
@@ -303,6 +310,10 @@ impl State<'_> {
             Some(fields) if row["means"].starts_with("table") => {
                 let table = Table { name: fields.text("name")?, newest: BTreeMap::new() };
                 self.tables.entry(number).or_insert(table);
+            }
+            Some(fields) if row["means"].contains("sealed") => {
+                ensure(number == 0, "a seal has a number")?;
+                return Ok(Some(fields.bytes("frame seal")?.to_vec()));
             }
             Some(fields) if row["means"].starts_with("shape") => {
                 let shape = shape_of(&fields)?;
@@ -323,7 +334,7 @@ impl State<'_> {
             }
             None => drop(self.tables.remove(&number).ok_or("a table is dropped that is not there")?),
         }
-        Ok(())
+        Ok(None)
     }
 
     fn contents(&self, now: u64) -> Outcome<Contents> {

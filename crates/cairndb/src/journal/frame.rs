@@ -16,9 +16,11 @@
 //! then items until the end. The *lag* says how many bytes just before the frame were not known to be on the disk
 //! when it was composed. A break that a later frame claims to have been durable is damage; any other break is what a
 //! crash leaves behind. An item is a table's number (LEB128) and a record (see [`Entry::encode`], with the frame's
-//! time as base), or 0 and a catalog item.
+//! time as base), or 0 and a catalog item. The last item may be a seal: see [`seal`].
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use sha2::{Digest, Sha256};
 
 use crate::codec::{Reader, put_bytes, put_varint, unzigzag, zigzag};
 use crate::dictionary::Dictionary;
@@ -61,6 +63,9 @@ const DEFINE_TABLE: u8 = 1;
 const DROP_TABLE: u8 = 2;
 const DEFINE_DICTIONARY: u8 = 3;
 const DEFINE_SHAPE: u8 = 4;
+const SEAL: u8 = 5;
+/// The length of a seal.
+const SEALED: usize = 32;
 
 /// Composes a frame into a buffer that is reused from commit to commit.
 ///
@@ -70,6 +75,7 @@ pub(crate) struct FrameBuilder {
     bytes: Vec<u8>,
     time: u64,
     empty_len: usize,
+    sealed: bool,
 }
 
 impl FrameBuilder {
@@ -80,7 +86,13 @@ impl FrameBuilder {
         put_varint(&mut bytes, zigzag(time.wrapping_sub(previous_time) as i64));
         put_varint(&mut bytes, lag);
         let empty_len = bytes.len();
-        FrameBuilder { bytes, time, empty_len }
+        FrameBuilder { bytes, time, empty_len, sealed: false }
+    }
+
+    /// Puts a SHA-256 behind the items.
+    pub(crate) fn sealed(mut self) -> Self {
+        self.sealed = true;
+        self
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -126,6 +138,11 @@ impl FrameBuilder {
 
     /// Closes the frame, to stand at `offset` behind `previous`, the digest before it.
     pub(crate) fn finish(mut self, place: Place, offset: u64, previous: u64) -> BuiltFrame {
+        if self.sealed {
+            let seal = seal(&previous.to_le_bytes(), self.bytes.get(DIGEST + HEAD..).unwrap_or_default());
+            self.catalog(SEAL, 0);
+            self.bytes.extend_from_slice(&seal);
+        }
         let body = (self.bytes.len() - DIGEST - HEAD) as u32;
         let mut front = [0; DIGEST + HEAD];
         let fields = [&previous.to_le_bytes()[..], &body.to_le_bytes(), &length_check(body).to_le_bytes()];
@@ -160,6 +177,11 @@ impl BuiltFrame {
     }
 }
 
+/// The seal of a frame: SHA-256 of the digest before it and of its body as far as the item of the seal.
+fn seal(previous: &[u8], body: &[u8]) -> [u8; SEALED] {
+    Sha256::new().chain_update(previous).chain_update(body).finalize().into()
+}
+
 /// The upper half of the length times the 32-bit golden ratio. It lets a search for frames behind a break pass over
 /// almost every place without hashing what a stray length would name.
 pub(crate) fn length_check(length: u32) -> u16 {
@@ -174,6 +196,9 @@ pub(crate) struct Frame<'a> {
     time_step: i64,
     pub(crate) lag: u64,
     pub(crate) digest: u64,
+    /// The digest before the frame, where that is known to be there.
+    before: Option<&'a [u8]>,
+    body: &'a [u8],
     items: Reader<'a>,
 }
 
@@ -192,19 +217,21 @@ impl<'a> Frame<'a> {
         if xxh3_64_with_seed(digested, place.seed(start + at as u64)) != digest {
             return None;
         }
-        let mut items = Reader::new(bytes.get(HEAD..digest_at)?);
+        let body = bytes.get(HEAD..digest_at)?;
+        let mut items = Reader::new(body);
         let time_step = unzigzag(items.varint()?);
         let lag = items.varint()?;
-        Some(Frame { bytes, time_step, lag, digest, items })
+        Some(Frame { bytes, time_step, lag, digest, before: digested.get(..DIGEST), body, items })
     }
 
     /// The frame that begins here if its length is right, whether or not its digest is: nothing that it says is proved.
     pub(crate) fn unchecked(bytes: &'a [u8]) -> Option<Self> {
         let bytes = Self::candidate(bytes, 0)?;
-        let mut items = Reader::new(bytes.get(HEAD..bytes.len() - DIGEST)?);
+        let body = bytes.get(HEAD..bytes.len() - DIGEST)?;
+        let mut items = Reader::new(body);
         let time_step = unzigzag(items.varint()?);
         let lag = items.varint()?;
-        Some(Frame { bytes, time_step, lag, digest: 0, items })
+        Some(Frame { bytes, time_step, lag, digest: 0, before: None, body, items })
     }
 
     /// The bytes that the length at `offset` names, if it passes its check.
@@ -229,8 +256,8 @@ impl<'a> Frame<'a> {
         previous.wrapping_add(self.time_step as u64)
     }
 
-    /// Gives each item to `visit`. `None` if an item cannot be read, which in a frame with a valid digest means that a
-    /// newer or broken program wrote it.
+    /// Gives each item to `visit`. `None` if an item cannot be read, or if the seal is wrong: in a frame with a valid
+    /// digest that means that a newer or broken program wrote it, or that the digest is right by chance.
     pub(crate) fn items<E>(
         &self,
         time: u64,
@@ -238,6 +265,11 @@ impl<'a> Frame<'a> {
     ) -> Result<Option<()>, E> {
         let mut reader = self.items;
         while !reader.is_empty() {
+            if let Some(found) = read_seal(reader) {
+                let body = self.body.get(..reader.position()).unwrap_or_default();
+                let sealed = self.before.is_none_or(|before| seal(before, body) == found);
+                return Ok(sealed.then_some(()));
+            }
             match read_item(&mut reader, time) {
                 Some(item) => visit(item)?,
                 None => return Ok(None),
@@ -245,6 +277,13 @@ impl<'a> Frame<'a> {
         }
         Ok(Some(()))
     }
+}
+
+/// The seal, if that is the last item and the next one.
+fn read_seal(mut reader: Reader<'_>) -> Option<[u8; SEALED]> {
+    let head = [reader.u8()?, reader.u8()?, reader.u8()?];
+    let found = reader.array()?;
+    (head == [CATALOG as u8, SEAL, 0] && reader.is_empty()).then_some(found)
 }
 
 fn read_item<'a>(reader: &mut Reader<'a>, time: u64) -> Option<Item<'a>> {

@@ -1,5 +1,7 @@
 //! Frames and segments, byte by byte.
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::frame::{DIGEST, Frame, FrameBuilder, HEAD, Item, Place, length_check};
 use super::segment::{BadHeader, HEADER, Header, SegmentEnd, durable_claim};
 use crate::record::{Entry, Kind, Meta};
@@ -149,4 +151,31 @@ fn a_durable_put_of_116_bytes_writes_no_more_than_140() {
     frame.record(1, &Entry { key: &[b'k'; 16], meta: meta(1_000_050), value: &[b'v'; 100] });
     let written = frame.finish(place(), 80, 0).bytes().len();
     assert!(written <= 140, "{written}");
+}
+
+#[test]
+fn a_seal_that_is_not_that_of_its_frame_is_refused_though_the_digest_is_right() {
+    let mut bytes = header().encode().0;
+    let previous = u64::from_le_bytes(bytes[HEADER - DIGEST..].try_into().unwrap());
+    let mut frame = FrameBuilder::new(Vec::new(), 7, 7, 0).sealed();
+    frame.record(1, &Entry { key: b"key", meta: meta(7), value: b"value" });
+    bytes.extend_from_slice(frame.finish(place(), HEADER as u64, previous).bytes());
+    let read = |bytes: &[u8]| {
+        let mut items = 0;
+        let frame = Frame::at(bytes, HEADER, place()).unwrap();
+        let read = frame.items(7, |_| {
+            items += 1;
+            Ok::<(), ()>(())
+        });
+        (read, items)
+    };
+    assert_eq!(read(&bytes), (Ok(Some(())), 1));
+    let end = bytes.len() - DIGEST;
+    for changed in [end - 40, end - 1] {
+        let mut forged = bytes.clone();
+        forged[changed] ^= 1;
+        let digest = xxh3_64_with_seed(&forged[HEADER - DIGEST..end], place().seed(HEADER as u64));
+        forged[end..].copy_from_slice(&digest.to_le_bytes());
+        assert_eq!(read(&forged).0, Ok(None), "byte {changed}");
+    }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Writer {
     pub(super) position: u64,
     /// Other processes append too: see `follow`.
     pub(super) shared: bool,
+    /// Each frame gets a SHA-256.
+    sealing: bool,
 }
 
 impl Writer {
@@ -58,6 +60,7 @@ impl Writer {
         database: u64,
         syncer: Arc<Syncer>,
         end: SegmentEnd,
+        sealing: bool,
     ) -> Self {
         Writer {
             env,
@@ -74,6 +77,7 @@ impl Writer {
             scratch: Vec::new(),
             position: 0,
             shared: false,
+            sealing,
         }
     }
 
@@ -109,7 +113,8 @@ impl Writer {
             None => self.start_segment(now)?,
         };
         let lag = self.end.offset.saturating_sub(durable);
-        Ok(FrameBuilder::new(std::mem::take(&mut self.scratch), now, self.time, lag))
+        let frame = FrameBuilder::new(std::mem::take(&mut self.scratch), now, self.time, lag);
+        Ok(if self.sealing { frame.sealed() } else { frame })
     }
 
     /// The new segment's header waits in memory and is written with the first frame.
