@@ -10,6 +10,8 @@ use crate::failure::{Failure, Outcome};
 const ACTION: u8 = 0b11;
 const PUT: u8 = 0;
 const DELETE: u8 = 1;
+/// A put of a record that was written elsewhere.
+const IMPORT: u8 = 2;
 const JOINED: u8 = 1 << 2;
 const HAS_EXPIRATION: u8 = 1 << 3;
 const HAS_DICTIONARY: u8 = 1 << 4;
@@ -50,11 +52,15 @@ impl<'a> Reader<'a> {
         let key = self.text()?.as_bytes();
         let expiration = if head & HAS_EXPIRATION != 0 { Some(self.f64()?) } else { None };
         let dictionary = if head & HAS_DICTIONARY != 0 { Some(u32::from_le_bytes(self.array()?)) } else { None };
-        let if_version = if head & HAS_IF_VERSION != 0 { Some(self.version()?) } else { None };
+        let if_version = if head & HAS_IF_VERSION != 0 { Some(self.whole()?) } else { None };
         let mut op = match head & ACTION {
             PUT => self.put(table, key)?,
             DELETE => Op::delete(table, key),
-            _ => return Err(malformed("an operation is neither a put nor a delete")),
+            IMPORT => {
+                let (version, time) = (self.whole()?, self.whole()?);
+                self.put(table, key)?.imported(version, time)
+            }
+            _ => return Err(malformed("an operation is neither a put, nor a delete, nor an import")),
         };
         if let Some(milliseconds) = expiration {
             op = op.expires_at(milliseconds);
@@ -81,12 +87,12 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.take(length.into())?).map_err(|_| malformed("a table or a key is not UTF-8"))
     }
 
-    fn version(&mut self) -> Outcome<u64> {
-        let version = self.f64()?;
-        if version.fract() == 0.0 && (0.0..=MAX_SAFE_INTEGER).contains(&version) {
-            Ok(version as u64)
+    fn whole(&mut self) -> Outcome<u64> {
+        let number = self.f64()?;
+        if number.fract() == 0.0 && (0.0..=MAX_SAFE_INTEGER).contains(&number) {
+            Ok(number as u64)
         } else {
-            Err(malformed("an expected version is not a whole number"))
+            Err(malformed("a version or a time is not a whole number"))
         }
     }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Dictionaries, Dictionary } from './dictionary.ts';
 import { fromNative } from './errors.ts';
 import { type RangeOptions, Rows, rawRange } from './iterate.ts';
@@ -14,12 +15,14 @@ import {
   deleteOperation,
   type Means,
   type Operation,
+  type Origin,
   putOperation,
 } from './operation.ts';
 import {
   batchLevel,
   type DatabaseOptions,
   type Durability,
+  levelOf,
   optionsOfOpen,
   resolveDirectory,
   resolveOptions,
@@ -30,7 +33,7 @@ import { Packer } from './pack.ts';
 import type { Reader } from './reader.ts';
 import type { DatabaseStats, RepairReport, VerifyReport } from './reports.ts';
 import { type Group, Session } from './session.ts';
-import { termsOfArguments, type WriteOptions } from './terms.ts';
+import { NO_TERMS, termsOfArguments, type WriteOptions } from './terms.ts';
 import { checkKey, checkKeys, checkTable } from './validate.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what is read is whatever was written, and only the caller knows its type.
@@ -51,6 +54,22 @@ export interface DatabaseRecord<T = Value> {
   /** The dictionary that it was written with; null: none. */
   readonly dictionaryName: string | null;
 }
+
+/** A record of another store, as it is to be here. */
+export interface ImportedRecord extends Origin {
+  readonly key: string;
+  readonly value: unknown;
+  /** Milliseconds since the epoch; null: never. */
+  readonly expiration: number | null;
+  /** One of the dictionaries of the instance; null: none. */
+  readonly dictionaryName: string | null;
+}
+
+/**
+ * Writes records of another store with the versions and times that they have, into a table in which there are no records
+ * under these keys. Resolves once the operating system has them. For the drop-ins: not exported by the package.
+ */
+export let importRecords: (db: CairnDB, table: string, records: Iterable<ImportedRecord>) => Promise<void>;
 
 /**
  * An embedded, durable key-value database in a directory.
@@ -74,6 +93,10 @@ export class CairnDB {
   readonly #settings: Settings;
   readonly #dictionaries: Dictionaries;
   readonly #lifecycle: Lifecycle;
+
+  static {
+    importRecords = (db, table, records) => db.#import(table, records);
+  }
 
   /**
    * Checks the options and touches no disk; {@link start} opens the database.
@@ -382,6 +405,26 @@ export class CairnDB {
   /** The names of this instance's dictionaries. */
   listDictionaries(): string[] {
     return this.#dictionaries.names();
+  }
+
+  async #import(table: string, records: Iterable<ImportedRecord>): Promise<void> {
+    let last: Group | undefined;
+    for (const { key, value, version, timestamp, expiration, dictionaryName } of records) {
+      const terms = { ...NO_TERMS, expiration: expiration ?? undefined, dictionary: dictionaryName ?? undefined };
+      const mark = packer.at;
+      const operation = putOperation(table, key, value, terms, this.#means(), { version, timestamp });
+      const group = this.#submit([operation], levelOf('os'), mark);
+      // One full group after the other, so that neither memory nor the event loop has to hold all of them.
+      if (last !== undefined && last !== group) await this.#imported(last);
+      last = group;
+    }
+    if (last !== undefined) await this.#imported(last);
+  }
+
+  async #imported(group: Group): Promise<void> {
+    await group.done;
+    checkBatch(group, 0, []);
+    await setImmediate();
   }
 
   #handle(): NativeHandle {

@@ -19,6 +19,14 @@ export interface Operation {
   readonly expiration: number | undefined;
   readonly mapping: Mapping | undefined;
   readonly ifVersion: number | undefined;
+  /** What the record was where it comes from, and stays. */
+  readonly origin: Origin | undefined;
+}
+
+/** The version of a record, at least 1, and when it was written, in milliseconds since the epoch. Whole numbers. */
+export interface Origin {
+  readonly version: number;
+  readonly timestamp: number;
 }
 
 /** One operation of a `batch()`. */
@@ -46,18 +54,19 @@ export function putOperation(
   value: unknown,
   terms: Terms,
   { dictionaries, packer, shapes }: Means,
+  origin?: Origin,
 ): Operation {
   checkTable(table);
   checkKey(key);
   const { expiration, dictionary, ifVersion } = terms;
   const mapping = dictionary === undefined ? undefined : dictionaries.find(dictionary);
-  return { table, key, value: packer.pack(value, table, mapping, shapes), expiration, mapping, ifVersion };
+  return { table, key, value: packer.pack(value, table, mapping, shapes), expiration, mapping, ifVersion, origin };
 }
 
 export function deleteOperation(table: unknown, key: unknown, ifVersion?: number): Operation {
   checkTable(table);
   checkKey(key);
-  return { table, key, value: undefined, expiration: undefined, mapping: undefined, ifVersion };
+  return { table, key, value: undefined, expiration: undefined, mapping: undefined, ifVersion, origin: undefined };
 }
 
 /** The operations of a batch. An error names the place of its operation in the list. */

@@ -2,7 +2,8 @@
  * The request: operations as bytes, on their way from JavaScript to native memory. Never on disk. Little-endian.
  *
  * For each operation: u8 head, u16 length and UTF-8 of the table, u16 length and UTF-8 of the key, then what the head
- * announces: f64 expiration, u32 dictionary, f64 ifVersion; and for a put: u8 kind, u32 length and bytes of the value.
+ * announces: f64 expiration, u32 dictionary, f64 ifVersion; for an import: f64 version, f64 time; and for an import and a
+ * put: u8 kind, u32 length and bytes of the value.
  *
  * @module
  */
@@ -10,6 +11,7 @@ import type { Operation } from './operation.ts';
 import { MAX_VALUE_BYTES, type Packed, type Packer, tooLarge } from './pack.ts';
 
 const DELETE = 1;
+const IMPORT = 2;
 const JOINED = 4;
 const HAS_EXPIRATION = 8;
 const HAS_DICTIONARY = 16;
@@ -48,10 +50,11 @@ export class RequestBuffer {
 
   /** Appends one operation. When it throws, what it left has to be truncated. */
   append(operation: Operation, dictionary: number | undefined, joined: boolean, packer: Packer): void {
-    const { table, key, value, expiration, ifVersion } = operation;
+    const { table, key, value, expiration, ifVersion, origin } = operation;
     this.#reserve(sizeBound(operation));
     this.#u8(
       (value === undefined ? DELETE : 0) |
+        (origin === undefined ? 0 : IMPORT) |
         (joined ? JOINED : 0) |
         (expiration === undefined ? 0 : HAS_EXPIRATION) |
         (dictionary === undefined ? 0 : HAS_DICTIONARY) |
@@ -63,6 +66,10 @@ export class RequestBuffer {
     if (expiration !== undefined) this.#f64(expiration);
     if (dictionary !== undefined) this.#u32(dictionary);
     if (ifVersion !== undefined) this.#f64(ifVersion);
+    if (origin !== undefined) {
+      this.#f64(origin.version);
+      this.#f64(origin.timestamp);
+    }
     if (value !== undefined) this.#value(value, packer);
   }
 
@@ -127,6 +134,6 @@ export class RequestBuffer {
 function sizeBound({ table, key, value }: Operation): number {
   const size = value === undefined ? 0 : value.end - value.start;
   if (size > MAX_VALUE_BYTES) throw tooLarge(size);
-  const fixed = 32;
+  const fixed = 48;
   return fixed + 3 * (table.length + key.length) + size;
 }

@@ -34,7 +34,7 @@ export interface Terms {
   readonly level: Level | undefined;
 }
 
-const NO_TERMS: Terms = { expiration: undefined, dictionary: undefined, ifVersion: undefined, level: undefined };
+export const NO_TERMS: Terms = { expiration: undefined, dictionary: undefined, ifVersion: undefined, level: undefined };
 const NAMES: readonly (keyof WriteOptions)[] = ['expiresAt', 'ttl', 'dictionary', 'ifVersion', 'durability'];
 
 /** The terms that the last two arguments of `write()` stand for: PikoDB's two, or one object. */

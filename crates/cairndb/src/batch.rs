@@ -55,17 +55,26 @@ pub(crate) enum Action<'a> {
         dictionary: Option<DictionaryId>,
         /// The keys of the value are those of the dictionary already.
         mapped: bool,
+        origin: Option<Origin>,
     },
     Delete,
     /// A delete that does nothing unless the record has expired: what a sweep does.
     Expire,
 }
 
+/// What a record of another store was, and stays.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) version: u64,
+    /// Milliseconds since the epoch.
+    pub(crate) time: u64,
+}
+
 impl<'a> Op<'a> {
     /// Writes `value` under `key`.
     #[must_use]
     pub fn put(table: &'a str, key: &'a [u8], kind: Kind, value: &'a [u8]) -> Self {
-        let action = Action::Put { kind, value, expiration: None, dictionary: None, mapped: false };
+        let action = Action::Put { kind, value, expiration: None, dictionary: None, mapped: false, origin: None };
         Op { table, key, action, if_version: None, joined: false }
     }
 
@@ -107,6 +116,17 @@ impl<'a> Op<'a> {
         self
     }
 
+    /// Gives the record this version, at least 1, and this time of writing in milliseconds since the epoch, instead of the
+    /// next version and the present time: it was written elsewhere, and is taken over. Later writes count on from there.
+    /// No effect on a delete.
+    #[must_use]
+    pub fn imported(mut self, version: u64, time: u64) -> Self {
+        if let Action::Put { origin, .. } = &mut self.action {
+            *origin = Some(Origin { version, time });
+        }
+        self
+    }
+
     /// Does the operation only if the key's version is this one; 0 means that the key must be missing.
     #[must_use]
     pub fn if_version(mut self, version: u64) -> Self {
@@ -125,7 +145,7 @@ impl<'a> Op<'a> {
     pub(crate) fn validate(&self) -> Result<()> {
         check_table(self.table)?;
         check_key(self.key)?;
-        if let Action::Put { kind, value, expiration, mapped, .. } = self.action {
+        if let Action::Put { kind, value, expiration, mapped, origin, .. } = self.action {
             if value.len() > MAX_VALUE_BYTES {
                 return Err(Error::new(
                     Code::TooLarge,
@@ -143,6 +163,13 @@ impl<'a> Op<'a> {
             }
             if expiration.is_some_and(|at| !at.is_finite()) {
                 return Err(Error::new(Code::InvalidExpiration, "an expiration is not a finite number"));
+            }
+            // 0 means that there is no record, and the highest number leaves none for the next write.
+            if let Some(Origin { version: version @ (0 | u64::MAX), .. }) = origin {
+                return Err(Error::new(
+                    Code::InvalidValue,
+                    format!("an imported record has version {version}; versions begin at 1, and each has a next one"),
+                ));
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use crate::batch::{Action, Durability, MAX_COMMIT_BYTES, Op, Outcome};
+use crate::batch::{Action, Durability, MAX_COMMIT_BYTES, Op, Origin, Outcome};
 use crate::env::Lane;
 use crate::error::{Code, Error, Result};
 use crate::inner::{Core, Inner, RETRY};
@@ -328,11 +328,12 @@ impl<'p, 'o> Plan<'p, 'o> {
     fn apply(&mut self, op: &Op<'o>, value: &Prepared<'o>) -> Result<Outcome> {
         let (bytes, dictionary) = (&*value.0, value.1);
         match op.action {
-            Action::Put { kind, expiration, .. } => {
+            Action::Put { kind, expiration, origin, .. } => {
                 let Some(table) = self.table_of(op.table, true)? else { return Ok(Outcome::Missing) };
                 let current = self.current(table, op.key)?;
-                let version = self.version(current) + 1;
-                let meta = Meta { kind, tombstone: false, version, time: self.now, expiration, dictionary };
+                let next = Origin { version: self.version(current) + 1, time: self.now };
+                let Origin { version, time } = origin.unwrap_or(next);
+                let meta = Meta { kind, tombstone: false, version, time, expiration, dictionary };
                 self.write(table, op.key, meta, bytes, current);
                 Ok(Outcome::Written(version))
             }

@@ -32,6 +32,41 @@ fn many_writes_of_one_key_in_one_commit_keep_their_order() {
 }
 
 #[test]
+fn an_imported_record_keeps_its_version_and_time_and_later_writes_count_on() {
+    let mut scratch = Scratch::new();
+    let long_ago = 1_600_000_000_000;
+    let ops = [
+        Op::put("t", b"k", Kind::BYTES, b"v").imported(7, long_ago),
+        Op::put("t", b"expires", Kind::BYTES, b"v").expires_at(4e12).imported(u64::MAX - 1, 0),
+    ];
+    let outcomes = scratch.db.commit(&ops, Durability::Os).unwrap();
+    assert_eq!(outcomes, [Outcome::Written(7), Outcome::Written(u64::MAX - 1)]);
+    for step in 0..3 {
+        let record = scratch.db.get("t", b"k").unwrap().unwrap();
+        assert_eq!((record.version, record.timestamp), (7, long_ago), "step {step}");
+        let record = scratch.db.get("t", b"expires").unwrap().unwrap();
+        assert_eq!((record.version, record.timestamp, record.expiration), (u64::MAX - 1, 0, Some(4e12)));
+        match step {
+            0 => scratch.reopen(),
+            _ => scratch.db.checkpoint().unwrap(),
+        }
+    }
+    assert_eq!(scratch.put("t", "k", "v"), 8);
+    assert!(scratch.db.get("t", b"k").unwrap().unwrap().timestamp > long_ago);
+}
+
+#[test]
+fn an_import_without_a_version_or_with_the_last_one_is_refused_with_its_commit() {
+    let scratch = Scratch::new();
+    for version in [0, u64::MAX] {
+        let ops = [Op::put("t", b"a", Kind::BYTES, b"v"), Op::put("t", b"b", Kind::BYTES, b"v").imported(version, 1)];
+        let error = scratch.db.commit(&ops, Durability::Os).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidValue);
+    }
+    assert_eq!(scratch.db.tables().unwrap(), [""; 0]);
+}
+
+#[test]
 fn a_deleted_key_stays_deleted() {
     let mut scratch = Scratch::new();
     scratch.put("t", "k", "old");
