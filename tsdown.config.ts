@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsdown';
 
 export default defineConfig({
-  entry: 'ts/index.ts',
+  entry: { index: 'ts/index.ts', pikodb: 'ts/pikodb/index.ts' },
   format: ['esm', 'cjs'],
   platform: 'node',
   target: 'node20.9',
