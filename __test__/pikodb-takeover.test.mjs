@@ -1,11 +1,23 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { CairnDB } from 'cairndb';
 import { PikoDB } from 'cairndb/pikodb';
-import { newDirectory, onEnd, rejects } from './helpers.mjs';
+import { newDirectory, onEnd, openRaw, rejects } from './helpers.mjs';
 import { assertTables, copyOf, directoryOf, filesOf, pikoAt, sources, tableFile } from './pikodb-files.mjs';
 
 const stateAt = (directory) => join(directory, '.cairndb', 'takeover.json');
@@ -299,6 +311,50 @@ test('takeover.json is for its owner alone', posix, async (t) => {
   const directory = newDirectory(t);
   await pikoAt(t, directory).start();
   assert.equal(statSync(stateAt(directory)).mode & 0o777, 0o600);
+});
+
+test('an opened database waits for its turn before it takes over, and later starts write nothing', async (t) => {
+  const directory = directoryOf(t, { users: tableFile({ a: 1 }), bad: '[' });
+  const other = await openRaw(t, join(directory, '.cairndb'));
+  assert.equal(other.takeTurn(), true);
+  assert.equal(other.takeTurn(), true);
+  const db = pikoAt(t, directory);
+  let isStarted = false;
+  const start = db.start().then(() => {
+    isStarted = true;
+  });
+  // Each opening takes a thread its time, so this one comes after that of `db`.
+  const later = await openRaw(t, join(directory, '.cairndb'));
+  for (let turn = 0; turn < 20; turn += 1) await setTimeout(1);
+  assert.equal(later.takeTurn(), false);
+  assert.deepEqual([isStarted, existsSync(stateAt(directory))], [false, false]);
+  other.endTurn();
+  await start;
+  assert.deepEqual(named(db.takeover().files), ['users']);
+  assert.equal(later.takeTurn(), true, 'a take-over that has ended lets others go on');
+  await later.close();
+  const { ino } = statSync(stateAt(directory));
+  const another = pikoAt(t, directory);
+  await another.start();
+  assert.equal(statSync(stateAt(directory)).ino, ino);
+});
+
+test('workers that start at once take over once, and what they write then stays', async (t) => {
+  const values = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`k${n}`, n]));
+  const directory = directoryOf(t, { users: tableFile(values) });
+  const workers = [0, 1, 2, 3].map((id) => {
+    const worker = new Worker(new URL('./fixtures/pikodb-worker.mjs', import.meta.url), {
+      workerData: { directory, id },
+    });
+    return new Promise((resolve, reject) => worker.once('error', reject).once('exit', resolve));
+  });
+  assert.deepEqual(await Promise.all(workers), [0, 0, 0, 0]);
+  const db = pikoAt(t, directory);
+  assert.equal(await db.getTableSize('users'), 19_996);
+  for (const id of [0, 1, 2, 3]) {
+    assert.equal(await db.get('users', `k${id}`), 'new');
+    assert.equal(await db.get('users', `k${id + 10}`), undefined);
+  }
 });
 
 test('instances that start at once take over once, from both entries of the package', async (t) => {

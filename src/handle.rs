@@ -69,6 +69,8 @@ pub(crate) fn make(env: &Env, queue: Arc<Queue>) -> Result<Object<'_>> {
     handle.add("flush", flush)?;
     handle.add("compact", compact)?;
     handle.add("verify", verify)?;
+    handle.add("takeTurn", take_turn)?;
+    handle.add("endTurn", end_turn)?;
     handle.add("close", close)?;
     Ok(handle.object)
 }
@@ -142,6 +144,15 @@ fn level(number: u32) -> Outcome<Durability> {
         2 => Ok(Durability::Full),
         _ => Err(Failure::internal(format!("there is no level of durability {number}"))),
     }
+}
+
+fn take_turn(call: Call<'_>) -> Result<Answer<bool>> {
+    Ok(Answer::to(|| call.share.queue().take_turn()))
+}
+
+fn end_turn(call: Call<'_>) -> Result<()> {
+    call.share.queue().end_turn();
+    Ok(())
 }
 
 fn get_many(call: Call<'_>) -> Result<Answer<Values>> {

@@ -94,6 +94,18 @@ impl Queue {
         Ok(&self.engine)
     }
 
+    /// Takes the turn of the directory, unless another handle has it. It ends when it is given up or the handle is closed.
+    pub(crate) fn take_turn(&self) -> Outcome<bool> {
+        self.check_open()?;
+        self.state.lock().lease.as_mut().map(Lease::take_turn).ok_or_else(Failure::closed)
+    }
+
+    pub(crate) fn end_turn(&self) {
+        if let Some(lease) = &mut self.state.lock().lease {
+            lease.end_turn();
+        }
+    }
+
     /// Does a group, or sees to it that it is done in its turn.
     pub(crate) fn commit(self: &Arc<Self>, env: &Env, bytes: &[u8], durability: Durability) -> Outcome<Committed> {
         self.check_open()?;

@@ -1,7 +1,9 @@
 //! One engine for each directory, shared by all handles of the process, in whichever worker they are.
 
 use std::collections::HashMap;
+use std::mem;
 use std::path::{self, Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
 
@@ -16,6 +18,8 @@ struct Shared {
     /// Whoever opens or closes holds this lock all the while, so that the next one waits instead of finding the
     /// directory locked.
     state: Lock<State>,
+    /// One of the leases has the turn: see `Lease::take_turn`.
+    has_turn: AtomicBool,
 }
 
 #[derive(Default)]
@@ -33,6 +37,7 @@ pub(crate) struct Lease {
     directory: PathBuf,
     shared: Arc<Shared>,
     engine: Database,
+    has_turn: bool,
     returned: bool,
 }
 
@@ -43,7 +48,7 @@ impl Lease {
         let shared = Arc::clone(DIRECTORIES.lock().entry(directory.clone()).or_default());
         let opened = shared.engine(&directory, options);
         match opened {
-            Ok(engine) => Ok(Lease { directory, shared, engine, returned: false }),
+            Ok(engine) => Ok(Lease { directory, shared, engine, has_turn: false, returned: false }),
             Err(failure) => {
                 forget(&directory, &shared);
                 Err(failure)
@@ -55,9 +60,23 @@ impl Lease {
         &self.engine
     }
 
+    /// Takes the turn to do what one opening of the directory at a time may do in this process, unless another has it.
+    pub(crate) fn take_turn(&mut self) -> bool {
+        self.has_turn = self.has_turn || !self.shared.has_turn.swap(true, Ordering::AcqRel);
+        self.has_turn
+    }
+
+    /// Lets another one have the turn.
+    pub(crate) fn end_turn(&mut self) {
+        if mem::take(&mut self.has_turn) {
+            self.shared.has_turn.store(false, Ordering::Release);
+        }
+    }
+
     /// Gives the share back. If it was the last one the directory is free when this returns. May wait for the disk.
     pub(crate) fn give_back(mut self) -> Outcome<()> {
         self.returned = true;
+        self.end_turn();
         give_back(&self.directory, &self.shared)
     }
 }
@@ -68,6 +87,7 @@ impl Drop for Lease {
         if self.returned {
             return;
         }
+        self.end_turn();
         let (directory, shared) = (self.directory.clone(), Arc::clone(&self.shared));
         let close = move || {
             let _nobody_is_left_to_be_told = give_back(&directory, &shared);

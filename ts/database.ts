@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Dictionaries, Dictionary } from './dictionary.ts';
 import { fromNative } from './errors.ts';
 import { type RangeOptions, Rows, rawRange } from './iterate.ts';
@@ -39,6 +39,9 @@ import { checkKey, checkKeys, checkTable } from './validate.ts';
 // biome-ignore lint/suspicious/noExplicitAny: what is read is whatever was written, and only the caller knows its type.
 type Value = any;
 
+/** Milliseconds between two looks at whether it is one's turn. */
+const TURN_POLL = 5;
+
 /** One for all instances: packing is synchronous. */
 const packer = new Packer();
 
@@ -72,6 +75,12 @@ export interface ImportedRecord extends Origin {
 export let importRecords: (db: CairnDB, table: string, records: Iterable<ImportedRecord>) => Promise<void>;
 
 /**
+ * Does `work` in its turn: never while another opening of the directory in this process, in whichever thread, has its own.
+ * For the drop-ins: not exported by the package.
+ */
+export let inTurn: <T>(db: CairnDB, work: () => Promise<T>) => Promise<T>;
+
+/**
  * An embedded, durable key-value database in a directory.
  *
  * Several instances, also of several worker threads, may open one directory; they see each other's writes at once, and
@@ -96,6 +105,7 @@ export class CairnDB {
 
   static {
     importRecords = (db, table, records) => db.#import(table, records);
+    inTurn = (db, work) => db.#inTurn(work);
   }
 
   /**
@@ -425,6 +435,17 @@ export class CairnDB {
     await group.done;
     checkBatch(group, 0, []);
     await setImmediate();
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const handle = this.#handle();
+    // Who has the turn may be in another thread, whose event loop this one cannot hear of.
+    while (!this.#read(() => handle.takeTurn())) await setTimeout(TURN_POLL);
+    try {
+      return await work();
+    } finally {
+      handle.endTurn();
+    }
   }
 
   #handle(): NativeHandle {

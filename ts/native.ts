@@ -86,6 +86,10 @@ export interface NativeHandle {
   compact(): Promise<void>;
   verify(): Promise<VerifyReport>;
   stats(): DatabaseStats;
+  /** Takes the turn that one handle of a directory at a time can have in this process. Whether this one has it now. */
+  takeTurn(): boolean;
+  /** Gives the turn up, as closing does. */
+  endTurn(): void;
   close(): Promise<void>;
 }
 

@@ -6,7 +6,8 @@
  * disk, and from then on the database is the truth and nothing in it is dropped. The originals are only read, until
  * {@link removeOriginals} is asked for.
  *
- * A drop-in opens its database first, whose lock keeps other processes out, and then:
+ * A drop-in opens its database first, whose lock keeps other processes out, and takes its turn, which keeps other openings
+ * of this process waiting. And then:
  *
  * ```ts
  * const found = readTakeover(home, 'pikodb');
@@ -39,12 +40,6 @@ import { CairnError } from './errors.ts';
 const FILE = 'takeover.json';
 const FORMAT = 1;
 const CHUNK_BYTES = 1024 * 1024;
-
-/** By home, when the last turn ends. */
-const TURNS = Symbol.for('cairndb.takeover.turns');
-const shared = globalThis as unknown as { [TURNS]?: Map<string, Promise<void>> };
-shared[TURNS] ??= new Map();
-const turns = shared[TURNS];
 
 /** What a file is known by: it has not been changed as long as both are the same. */
 export interface Fingerprint {
@@ -146,23 +141,6 @@ export function beginTakeover(home: string, system: string, tables: readonly str
 /** Says on the disk that all is taken over. Everything that was written has to be on the disk before. */
 export function finishTakeover(home: string, { system, files, refused }: TakeoverReport): void {
   store(home, { state: 'done', system, tables: [], again: false, files, refused });
-}
-
-/**
- * Does `work` when all earlier work for this `home` has ended: several instances of a thread may start at once, and one of
- * them takes over for all. The copies of this module that a program may have share their turns.
- */
-export function turnOf<T>(home: string, work: () => Promise<T>): Promise<T> {
-  const turn = (turns.get(home) ?? Promise.resolve()).then(work);
-  const ended = turn.then(
-    () => undefined,
-    () => undefined,
-  );
-  turns.set(home, ended);
-  ended.then(() => {
-    if (turns.get(home) === ended) turns.delete(home);
-  });
-  return turn;
 }
 
 /** The fingerprint of bytes that were read. */

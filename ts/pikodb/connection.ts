@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { CairnDB } from '../database.ts';
-import { turnOf } from '../takeover.ts';
+import { type CairnDB, inTurn } from '../database.ts';
 
 export class Connection {
   readonly #db: CairnDB;
@@ -12,11 +11,12 @@ export class Connection {
   /** The opening that everything goes on from; none while it is closed. */
   #opening: Promise<void> | undefined;
   #isOpen = false;
-  /** How many calls wait for the opening. Later ones must not overtake them. */
-  #waiting = 0;
   #closing: Promise<void> = Promise.resolve();
 
-  /** `prepare` is done each time after the database was opened, and before anything else. */
+  /**
+   * `prepare` is done each time after the database was opened, and before anything else; not at the same time as that of
+   * another instance in this process.
+   */
   constructor(db: CairnDB, prepare: () => Promise<void>) {
     this.#db = db;
     this.#prepare = prepare;
@@ -51,13 +51,7 @@ export class Connection {
 
   /** Does `work` with the open database: now if it is open, else once it is, in the order of the calls. */
   async run<T>(work: (db: CairnDB) => T | Promise<T>): Promise<T> {
-    if (this.#isOpen && this.#waiting === 0) return work(this.#db);
-    this.#waiting += 1;
-    try {
-      await this.open();
-    } finally {
-      this.#waiting -= 1;
-    }
+    if (!this.#isOpen) await this.open();
     return work(this.#db);
   }
 
@@ -79,7 +73,7 @@ export class Connection {
   async #open(): Promise<void> {
     await this.#db.start();
     try {
-      await turnOf(this.#db.directory, this.#prepare);
+      await inTurn(this.#db, this.#prepare);
     } catch (error) {
       await this.#db.close();
       throw error;
