@@ -17,7 +17,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { CairnDB } from 'cairndb';
 import { PikoDB } from 'cairndb/pikodb';
-import { newDirectory, onEnd, openRaw, rejects } from './helpers.mjs';
+import { newDirectory, onEnd, openRaw, rejects, runFixture } from './helpers.mjs';
 import { assertTables, copyOf, directoryOf, filesOf, pikoAt, sources, tableFile } from './pikodb-files.mjs';
 
 const stateAt = (directory) => join(directory, '.cairndb', 'takeover.json');
@@ -295,6 +295,16 @@ for (const [what, [change, code]] of Object.entries(states)) {
     assert.equal(await db.get('users', 'a'), 'new', 'the directory was released, and opens again');
   });
 }
+
+test('a start that fails holds the directory no longer', async (t) => {
+  const directory = directoryOf(t, { users: tableFile({ a: 1 }) });
+  const db = pikoAt(t, directory);
+  await db.start();
+  await db.close();
+  writeFileSync(stateAt(directory), 'damaged');
+  await rejects(() => db.start(), 'ERR_CAIRN_CORRUPT', /takeover\.json/);
+  assert.equal(await runFixture(t, 'opener.mjs', join(directory, '.cairndb')), 'opened\n');
+});
 
 test('a directory in the place of takeover.json is an error too', async (t) => {
   const directory = directoryOf(t, { users: tableFile({ a: 'old' }) });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { runInNewContext } from 'node:vm';
 import { CairnDB, CairnError } from 'cairndb';
 import { PikoDB, processDictionary, transformValue } from 'cairndb/pikodb';
 import { ended, newDirectory, nextLine, onEnd, spawnFixture } from './helpers.mjs';
@@ -330,7 +331,18 @@ test('what JSON carries comes back, and a Date stays one', async (t) => {
     [new Point(), { x: 1 }],
     [{ toJSON: (key) => ({ key, at: new Date(1) }) }, { key: '', at: new Date(1) }],
     [{ inner: { toJSON: (key) => key } }, { inner: 'inner' }],
+    [
+      runInNewContext('({ at: new Date(5), map: new Map([[1, new Set([2])]]) })'),
+      { at: new Date(5), map: new Map([[1, new Set([2])]]) },
+    ],
     [Buffer.from('bytes')],
+    [
+      [new Uint16Array([1, 2]).subarray(1), new ArrayBuffer(2)],
+      [new Uint16Array([2]), new ArrayBuffer(2)],
+    ],
+    [new SharedArrayBuffer(2), new ArrayBuffer(2)],
+    [[{ toJSON: () => [() => 1, new Date(1)] }], [[null, new Date(1)]]],
+    [{ a: { toJSON: () => () => 1 } }, { a: undefined }],
     [new Map([['k', [Number.NaN]]])],
     [Object.assign([], { 2: 1 }), [null, null, 1]],
     [Object(1), 1],

@@ -103,13 +103,12 @@ export class PikoDB {
     return this.#persisting((db) => db.write(storedTable(tableName), place, copy, options));
   }
 
-  /** All records of a table that have not expired, as `[key, value]` in the order of the keys; `[]` for no such table. */
+  /**
+   * The value under a key; `undefined` if there is none, or if it has expired. Without a key, all records of the table that
+   * have not expired, as `[key, value]` in the order of the keys; `[]` for no such table.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: PikoDB's own signature.
-  async get(tableName: string): Promise<[key: string, value: any][]>;
-  /** The value under a key; `undefined` if there is none, or if it has expired. With no key, all records of the table. */
-  // biome-ignore lint/suspicious/noExplicitAny: PikoDB's own signature.
-  async get(tableName: string, key?: string): Promise<any>;
-  async get(tableName: string, key?: string): Promise<unknown> {
+  async get(tableName: string, key?: string): Promise<any> {
     validateTable(tableName);
     if (key !== undefined) validateKey(key);
     const table = storedTable(tableName);

@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
+import { types } from 'node:util';
 import { MAX_KEY_BYTES } from '../validate.ts';
 
 /** Begins every name that stands for another one. */
@@ -49,11 +50,12 @@ export function storable(value: unknown, key = '', depth = 0): unknown {
   // What is deeper is refused when it is written, with its path.
   if (typeof value !== 'object' || value === null || depth > DEEPEST) return value;
   const copy = (item: unknown, name: unknown) => storable(item, String(name), depth + 1);
-  if (value instanceof Date) return new Date(value);
+  if (types.isDate(value)) return new Date(value);
   if (Buffer.isBuffer(value)) return Buffer.from(value);
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return structuredClone(value);
-  if (value instanceof Map) return new Map(Array.from(value, ([name, item]) => [copy(name, ''), copy(item, '')]));
-  if (value instanceof Set) return new Set(Array.from(value, (item) => copy(item, '')));
+  if (types.isAnyArrayBuffer(value)) return value.slice(0);
+  if (ArrayBuffer.isView(value)) return structuredClone(value);
+  if (types.isMap(value)) return new Map(Array.from(value, ([name, item]) => [copy(name, ''), copy(item, '')]));
+  if (types.isSet(value)) return new Set(Array.from(value, (item) => copy(item, '')));
   if ('toJSON' in value && typeof value.toJSON === 'function') return membersOf(value.toJSON(key), copy);
   return membersOf(value, copy);
 }
@@ -61,8 +63,8 @@ export function storable(value: unknown, key = '', depth = 0): unknown {
 function membersOf(value: unknown, copy: (item: unknown, name: unknown) => unknown): unknown {
   if (isCode(value)) return undefined;
   if (Array.isArray(value)) return value.map((item, index) => (isCode(item) ? null : copy(item, index)));
-  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
-  if (value instanceof Number || value instanceof String || value instanceof Boolean) return value.valueOf();
+  if (typeof value !== 'object' || value === null || types.isDate(value)) return value;
+  if (types.isBoxedPrimitive(value)) return value.valueOf();
   const members = Object.entries(value).filter(([, member]) => !isCode(member));
   return Object.fromEntries(members.map(([name, member]) => [name, copy(member, name)]));
 }
