@@ -19,7 +19,7 @@ use crate::promise::{self, Deferred};
 use crate::queue::{Committed, Queue};
 use crate::report::{RawStats, RawVerifyReport};
 use crate::text::Text;
-use crate::values::{Found, Raw, RawRecord, Values};
+use crate::values::{Found, Outcomes, Raw, RawRecord, Values};
 
 /// Whoever may still use a handle. When the last one is garbage the handle is closed, without holding up the event loop.
 pub(crate) struct Share(Arc<Queue>);
@@ -52,6 +52,7 @@ pub(crate) fn make(env: &Env, queue: Arc<Queue>) -> Result<Object<'_>> {
     Memory::be_carried(env.raw(), handle.object.raw(), buffer)?;
     handle.object.set_named_property("get", Raw(get))?;
     handle.add("commit", commit)?;
+    handle.add("commitSync", commit_sync)?;
     handle.add("getMany", get_many)?;
     handle.add("getRecord", get_record)?;
     handle.add("has", has)?;
@@ -65,6 +66,7 @@ pub(crate) fn make(env: &Env, queue: Arc<Queue>) -> Result<Object<'_>> {
     handle.add("dictionary", dictionary)?;
     handle.add("stats", stats)?;
     handle.add("dropTable", drop_table)?;
+    handle.add("dropTableSync", drop_table_sync)?;
     handle.add("cleanupExpired", cleanup_expired)?;
     handle.add("flush", flush)?;
     handle.add("compact", compact)?;
@@ -72,6 +74,7 @@ pub(crate) fn make(env: &Env, queue: Arc<Queue>) -> Result<Object<'_>> {
     handle.add("takeTurn", take_turn)?;
     handle.add("endTurn", end_turn)?;
     handle.add("close", close)?;
+    handle.add("closeSync", close_sync)?;
     Ok(handle.object)
 }
 
@@ -97,6 +100,18 @@ impl Methods<'_> {
 impl Call<'_> {
     fn argument<T: FromNapiValue>(&self, index: usize) -> Result<T> {
         self.arguments.get(index)
+    }
+
+    /// What `commit` makes of the request and the level that the call was given.
+    fn committing<T>(&self, commit: impl FnOnce(&[u8], Durability) -> Outcome<T>) -> Result<Answer<T>> {
+        let request: BufferSlice<'_> = self.argument(0)?;
+        let length: i64 = self.argument(1)?;
+        let durability = level(self.argument(2)?);
+        Ok(Answer::to(|| {
+            let request = usize::try_from(length).ok().and_then(|length| request.get(..length));
+            let request = request.ok_or_else(|| Failure::internal("a request is shorter than its length says"))?;
+            commit(request, durability?)
+        }))
     }
 
     /// What `read` finds in the engine.
@@ -127,14 +142,11 @@ impl Call<'_> {
 }
 
 fn commit(call: Call<'_>) -> Result<Answer<Committed>> {
-    let request: BufferSlice<'_> = call.argument(0)?;
-    let length: i64 = call.argument(1)?;
-    let durability = level(call.argument(2)?);
-    Ok(Answer::to(|| {
-        let request = usize::try_from(length).ok().and_then(|length| request.get(..length));
-        let request = request.ok_or_else(|| Failure::internal("a request is shorter than its length says"))?;
-        call.share.queue().commit(call.arguments.env, request, durability?)
-    }))
+    call.committing(|request, durability| call.share.queue().commit(call.arguments.env, request, durability))
+}
+
+fn commit_sync(call: Call<'_>) -> Result<Answer<Outcomes>> {
+    call.committing(|request, durability| call.share.queue().commit_sync(request, durability))
 }
 
 fn level(number: u32) -> Outcome<Durability> {
@@ -239,6 +251,11 @@ fn drop_table(call: Call<'_>) -> Result<Raw> {
     Ok(Raw(promise.raw()))
 }
 
+fn drop_table_sync(call: Call<'_>) -> Result<Answer<bool>> {
+    let table: Text = call.argument(0)?;
+    call.read(|engine| engine.drop_table(&table, Durability::Full))
+}
+
 fn cleanup_expired(call: Call<'_>) -> Result<Raw> {
     let table: String = call.argument(0)?;
     call.in_turn(move |engine| Ok(engine.cleanup_expired(&table)? as f64))
@@ -260,6 +277,10 @@ fn close(call: Call<'_>) -> Result<Raw> {
     let (deferred, promise) = Deferred::new(call.arguments.env)?;
     call.share.queue().close(deferred);
     Ok(Raw(promise.raw()))
+}
+
+fn close_sync(call: Call<'_>) -> Result<Answer<()>> {
+    Ok(Answer::to(|| call.share.queue().close_sync()))
 }
 
 impl ToNapiValue for Committed {

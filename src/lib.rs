@@ -30,6 +30,7 @@ mod text;
 mod values;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use napi::bindgen_prelude::{Function, JsValue, Object};
 use napi::threadsafe_function::UnknownReturnValue;
@@ -37,6 +38,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use crate::environment::Opening;
+use crate::failure::{Outcome, guarded};
 use crate::options::OpenOptions;
 use crate::queue::Queue;
 use crate::registry::Lease;
@@ -63,12 +65,28 @@ pub(crate) fn open<'env>(
     promise::spawned(
         env,
         "cairndb-open",
-        move || {
-            let lease = Lease::take(&PathBuf::from(directory), options.into_engine()?)?;
-            opening.complete(Queue::new(lease, settler))
-        },
+        move || take(&opening, directory, options, settler),
         |env, queue| Ok(Raw(handle::make(env, queue)?.raw())),
     )
+}
+
+/// As `open`, and waits for it: for whoever has promised its own callers to be synchronous.
+#[napi(catch_unwind)]
+pub(crate) fn open_sync<'env>(
+    env: &'env Env,
+    directory: String,
+    options: OpenOptions,
+    settle: Function<'env, Settle, UnknownReturnValue>,
+) -> Result<Object<'env>> {
+    let settler = Settler::new(env, &settle)?;
+    let opening = Opening::begin(env)?;
+    let queue = guarded(|| take(&opening, directory, options, settler));
+    handle::make(env, queue.map_err(|failure| failure.into_napi(env.raw()))?)
+}
+
+fn take(opening: &Opening, directory: String, options: OpenOptions, settler: Settler) -> Outcome<Arc<Queue>> {
+    let lease = Lease::take(&PathBuf::from(directory), options.into_engine()?)?;
+    opening.complete(Queue::new(lease, settler))
 }
 
 /// Writes all that can be proved good of one directory to another, off the event loop.

@@ -127,6 +127,12 @@ impl Queue {
         Ok(Committed::Later { ticket })
     }
 
+    /// Does a group behind all that is queued, and returns once it has reached its level.
+    pub(crate) fn commit_sync(&self, bytes: &[u8], durability: Durability) -> Outcome<Outcomes> {
+        let ops = request::decode(bytes)?;
+        Ok(self.engine()?.commit(&ops, self.level(durability))?.into())
+    }
+
     fn level(&self, asked: Durability) -> Durability {
         if asked != Durability::Eventual {
             return asked;
@@ -181,15 +187,20 @@ impl Queue {
         self.wake();
     }
 
-    /// As `close`, and waits for it: the environment ends.
-    pub(crate) fn end(&self) {
+    /// As `close`, and waits for it.
+    pub(crate) fn close_sync(&self) -> Outcome<()> {
         self.ended.store(true, Ordering::Release);
         if !self.state.lock().has_thread {
             self.release();
         }
         self.wake();
-        let state = self.state.lock();
-        drop(wait_while(&self.changed, state, |state| state.released.is_none()));
+        let state = wait_while(&self.changed, self.state.lock(), |state| state.released.is_none());
+        state.released.clone().unwrap_or(Ok(()))
+    }
+
+    /// As `close`, and waits for it: the environment ends.
+    pub(crate) fn end(&self) {
+        let _nobody_is_left_to_be_told = self.close_sync();
     }
 
     /// The process is about to end, maybe without a further word: hands over what is in memory.

@@ -46,6 +46,8 @@ export type Settle = (error: Error | null, ticket: number, outcomes: Outcomes | 
 
 export interface NativeBinding {
   open(directory: string, options: OpenOptions, settle: Settle): Promise<NativeHandle>;
+  /** As `open`, and waits for it. */
+  openSync(directory: string, options: OpenOptions, settle: Settle): NativeHandle;
   /** Reads `source` and writes `target`, both absolute, on a thread of its own. */
   repair(source: string, target: string): Promise<RepairReport>;
   engineVersion(): string;
@@ -57,6 +59,8 @@ export interface NativeHandle {
    * Returns the outcomes when the group is done at once, else a ticket. Groups take effect in the order of the calls.
    */
   commit(request: Uint8Array, length: number, durability: Level): Outcomes | number;
+  /** As `commit`, but waits for all that is queued, and then until the group has reached its level. */
+  commitSync(request: Uint8Array, length: number, durability: Level): Outcomes;
   /**
    * Memory that both sides write to. Of a packed value that a call returns as a string, the string has its characters, and
    * the memory, from {@link MEMORY_OUT} on, for one value after the other: u32 dictionary (1 more than the number of the
@@ -71,6 +75,8 @@ export interface NativeHandle {
   tableSize(table: string): number;
   listTables(): string[];
   dropTable(table: string): Promise<boolean>;
+  /** As `dropTable`, and waits until that is on the disk. */
+  dropTableSync(table: string): boolean;
   cleanupExpired(table: string): Promise<number>;
   defineDictionary(name: string, deflate: readonly (readonly [string, string])[]): number;
   /** The long and short names of a dictionary. */
@@ -91,6 +97,8 @@ export interface NativeHandle {
   /** Gives the turn up, as closing does. */
   endTurn(): void;
   close(): Promise<void>;
+  /** As `close`, and waits for it. */
+  closeSync(): void;
 }
 
 export interface RawRange {
