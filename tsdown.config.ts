@@ -1,7 +1,11 @@
 import { defineConfig } from 'tsdown';
 
 export default defineConfig({
-  entry: { index: 'ts/index.ts', pikodb: 'ts/pikodb/index.ts' },
+  entry: {
+    index: 'ts/index.ts',
+    pikodb: 'ts/pikodb/index.ts',
+    persistency: 'ts/persistency/index.ts',
+  },
   format: ['esm', 'cjs'],
   platform: 'node',
   target: 'node20.9',
