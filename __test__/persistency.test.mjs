@@ -1,7 +1,7 @@
 // The interface of Persistency, member by member.
 
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -276,8 +276,7 @@ test('close() twice is once, and afterwards every method throws', (t) => {
   }
 });
 
-test('every member of the class is in docs/from-persistency.md', async () => {
-  const { readFileSync } = await import('node:fs');
+test('every member of the class is in docs/from-persistency.md', () => {
   const page = readFileSync(new URL('../docs/from-persistency.md', import.meta.url), 'utf8');
   const members = Object.getOwnPropertyNames(Persistency.prototype).filter((name) => name !== 'constructor');
   assert.ok(members.length >= 9);
