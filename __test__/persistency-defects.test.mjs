@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -200,6 +201,27 @@ test('a process ends by itself, however long the delay, and without close()', as
   const folder = newFolder(t);
   assert.equal(await runFixture(t, 'persistency-leaver.mjs', folder), '');
   assert.equal(openAt(t, folder).get('k').toString(), 'new');
+});
+
+test('the delay, and nothing else that is given, reaches the engine', (t) => {
+  const native = createRequire(import.meta.url)('../native.cjs');
+  const { openSync } = native;
+  onEnd(t, () => {
+    native.openSync = openSync;
+  });
+  const seen = [];
+  native.openSync = (directory, options, settle) => {
+    seen.push(options);
+    return openSync(directory, options, settle);
+  };
+  for (const reclaimDelay of [12_345, 0, -1]) open(t, { reclaimDelay });
+  open(t, { reclaimTimeout: 77 });
+  open(t);
+  assert.deepEqual(
+    seen.map(({ reclaimDelay }) => reclaimDelay),
+    [12_345, 0, 0, 77, 900_000],
+  );
+  for (const options of seen) assert.equal(options.durability, 2);
 });
 
 const MEBIBYTE = 1024 * 1024;
