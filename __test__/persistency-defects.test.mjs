@@ -139,7 +139,7 @@ test('a byte that changed on the disk is an error, and never another value', asy
   const at = readFileSync(path).indexOf('k7k7k7');
   assert.ok(at > 0);
   const file = openSync(path, 'r+');
-  writeSync(file, 'K', at);
+  writeSync(file, Buffer.from('K'), 0, 1, at);
   closeSync(file);
   for (const key of keys) {
     if (key === 'k7') assert.throws(() => store.get(key), { code: 'ERR_CAIRN_CORRUPT', path });
