@@ -1,12 +1,14 @@
 // What was wrong with Persistency, and what it promised: each shown to hold here.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { CairnDB } from 'cairndb';
 import { Persistency } from 'cairndb/persistency';
 import { needs, runScript } from './disks/machine.mjs';
@@ -111,6 +113,19 @@ test('two stores of one folder in a process see each other, and lose nothing', (
   two.set('after', Buffer.from('one was closed'));
   two.close();
   assert.equal(openAt(t, folder).count(), 21);
+});
+
+test('a worker and the main thread share a folder, which is free once both are done', async (t) => {
+  const folder = newFolder(t);
+  const store = openAt(t, folder);
+  store.set('of the main thread', Buffer.from('1'));
+  const worker = new Worker(new URL('./fixtures/persistency-worker.mjs', import.meta.url), { workerData: folder });
+  const ending = once(worker, 'exit');
+  assert.deepEqual(await once(worker, 'message'), ['1']);
+  await ending;
+  assert.equal(store.get('of the worker').toString(), '2');
+  store.close();
+  assert.equal(await runFixture(t, 'opener.mjs', home(folder)), 'opened\n');
 });
 
 test('keys whose version Persistency could not count any further can be updated', (t) => {

@@ -19,7 +19,7 @@ export function members(): void {
   expectType<Buffer | null>()(store.get('k'));
   expectType<boolean>()(store.delete('k'));
   expectType<number>()(store.getAllocatedBlocks().data.reduce((sum, [start, end]) => sum + end - start, 0));
-  expectType<TakeoverReport | null>()(store.takeover());
+  expectType<TakeoverReport | undefined>()(store.takeover());
   expectType<Removal>()(store.removeOriginals());
   expectType<void>()(store.close());
   // @ts-expect-error a folder is needed

@@ -20,12 +20,12 @@ export type { PersistencyOptions } from './options.ts';
 /** The directory in the folder that is the database. */
 const HOME = '.cairndb';
 
-/** Parts of the files that are in use, each from its first byte to the one behind its last. */
+/** How much of the disk is in use, as ranges of bytes, each from its first byte to the one behind its last. */
 export interface AllocatedBlocks {
   /** Of the journal. */
-  readonly entries: readonly (readonly [start: number, end: number])[];
+  entries: [start: number, end: number][];
   /** Of the files of records. */
-  readonly data: readonly (readonly [start: number, end: number])[];
+  data: [start: number, end: number][];
 }
 
 /**
@@ -131,20 +131,30 @@ export class Persistency {
    */
   getAllocatedBlocks(): AllocatedBlocks {
     const { journalBytes, stoneBytes } = this.#open.stats();
-    const blocks = (bytes: number) => (bytes === 0 ? [] : [[0, bytes] as const]);
+    const blocks = (bytes: number): [number, number][] => (bytes === 0 ? [] : [[0, bytes]]);
     return { entries: blocks(journalBytes), data: blocks(stoneBytes) };
   }
 
-  /** Closes the store. Calling it again does nothing; every other method throws `ERR_CAIRN_CLOSED` from then on. */
+  /**
+   * Closes the store. Calling it again does nothing. From then on every method that needs the data throws
+   * `ERR_CAIRN_CLOSED`.
+   */
   close(): void {
     const store = this.#store;
     this.#store = undefined;
     store?.close();
   }
 
-  /** What was taken over from Persistency, and which damaged records of it were not; `null` if there was nothing. */
-  takeover(): TakeoverReport | null {
-    return reportOf(this.#home) ?? null;
+  /**
+   * What was taken over from Persistency, and which damaged records of it were not; `undefined` if there was nothing.
+   *
+   * @example
+   * ```ts
+   * for (const { name, why } of persistency.takeover()?.refused ?? []) console.warn(name, why);
+   * ```
+   */
+  takeover(): TakeoverReport | undefined {
+    return reportOf(this.#home);
   }
 
   /**
@@ -153,7 +163,7 @@ export class Persistency {
    */
   removeOriginals(): Removal {
     const report = this.takeover();
-    return report === null ? { removed: [], kept: [] } : removeOriginals(this.#folder, report);
+    return report === undefined ? { removed: [], kept: [] } : removeOriginals(this.#folder, report);
   }
 
   get #open(): Store {
