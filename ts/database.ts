@@ -13,6 +13,7 @@ import {
   type BatchOperation,
   batchOperations,
   deleteOperation,
+  detach,
   type Means,
   type Operation,
   type Origin,
@@ -28,12 +29,12 @@ import {
   resolveOptions,
   type Settings,
 } from './options.ts';
-import { checkBatch, outcomeOf } from './outcome.ts';
+import { checkBatch, isConflict, outcomeOf } from './outcome.ts';
 import { Packer } from './pack.ts';
 import type { Reader } from './reader.ts';
 import type { DatabaseStats, RepairReport, VerifyReport } from './reports.ts';
 import { type Group, Session } from './session.ts';
-import { NO_TERMS, termsOfArguments, type WriteOptions } from './terms.ts';
+import { type ExchangeOptions, NO_TERMS, termsOfArguments, termsOfExchange, type WriteOptions } from './terms.ts';
 import { checkKey, checkKeys, checkTable } from './validate.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what is read is whatever was written, and only the caller knows its type.
@@ -243,6 +244,43 @@ export class CairnDB {
     return outcomeOf(group, index, operation) > 0;
   }
 
+  /**
+   * Stores `value` under `key` as {@link write} does, and resolves to the value that it replaced; `undefined` if there was
+   * none, or it had expired.
+   *
+   * That is the value directly before this one, also while other instances write the key: each of concurrent calls gets
+   * the value of another. When another instance was faster it is done again, and can then come after later calls of this
+   * instance. A record that another instance, in just that moment, deletes and writes anew as often as it had been written
+   * before, is taken for the one that was read.
+   *
+   * A value that cannot be read (`ERR_CAIRN_CORRUPT`, `ERR_CAIRN_UNSUPPORTED`) is not written over.
+   *
+   * @example
+   * ```ts
+   * const before = await db.getAndSet('settings', 'theme', 'dark');
+   * ```
+   */
+  async getAndSet<T = Value>(
+    table: string,
+    key: string,
+    value: unknown,
+    options?: ExchangeOptions,
+  ): Promise<T | undefined> {
+    const terms = termsOfExchange(options);
+    const mark = packer.at;
+    const operation = this.#releasingOnError(mark, () =>
+      detach(putOperation(table, key, value, terms, this.#means()), packer),
+    );
+    packer.release(mark);
+    for (;;) {
+      const before = this.#record<T>(table, key);
+      const group = this.#submit([{ ...operation, ifVersion: before?.version ?? 0 }], terms.level, packer.at);
+      const index = group.size - 1;
+      await group.done;
+      if (!isConflict(group, index)) return before?.value;
+    }
+  }
+
   /** Deletes a record. Resolves to whether there was one that had not expired. */
   async delete(table: string, key: string): Promise<boolean> {
     const operation = deleteOperation(table, key);
@@ -310,13 +348,7 @@ export class CairnDB {
   async getRecord<T = Value>(table: string, key: string): Promise<DatabaseRecord<T> | undefined> {
     checkTable(table);
     checkKey(key);
-    return this.#read((handle) => {
-      const record = handle.getRecord(table, key);
-      if (record === undefined) return undefined;
-      const { value, version, timestamp, expiration, dictionary } = record;
-      const { reader } = this.#lifecycle.session;
-      return { value: reader.value(value) as T, version, timestamp, expiration, dictionaryName: dictionary };
-    });
+    return this.#record(table, key);
   }
 
   /** Whether there is a record under `key` that has not expired. */
@@ -458,6 +490,16 @@ export class CairnDB {
     } catch (error) {
       throw fromNative(error);
     }
+  }
+
+  #record<T>(table: string, key: string): DatabaseRecord<T> | undefined {
+    return this.#read((handle) => {
+      const record = handle.getRecord(table, key);
+      if (record === undefined) return undefined;
+      const { value, version, timestamp, expiration, dictionary } = record;
+      const { reader } = this.#lifecycle.session;
+      return { value: reader.value(value) as T, version, timestamp, expiration, dictionaryName: dictionary };
+    });
   }
 
   async #call<T>(call: (handle: NativeHandle) => Promise<T>): Promise<T> {

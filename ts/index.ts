@@ -10,4 +10,4 @@ export type { RangeOptions } from './iterate.ts';
 export type { BatchOperation } from './operation.ts';
 export type { Access, DatabaseOptions, Durability, Integrity } from './options.ts';
 export type { Damage, DatabaseStats, KeyRange, RepairReport, TableStats, VerifyReport } from './reports.ts';
-export type { WriteOptions } from './terms.ts';
+export type { ExchangeOptions, WriteOptions } from './terms.ts';

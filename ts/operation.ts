@@ -63,6 +63,14 @@ export function putOperation(
   return { table, key, value: packer.pack(value, table, mapping, shapes), expiration, mapping, ifVersion, origin };
 }
 
+/** `operation` with a copy of its value, which outlives the packer's memory, and changes of a Buffer by the user. */
+export function detach(operation: Operation, packer: Packer): Operation {
+  const { value } = operation;
+  if (value === undefined) return operation;
+  const bytes = new Uint8Array((value.bytes ?? packer.bytes).subarray(value.start, value.end));
+  return { ...operation, value: { ...value, bytes, start: 0, end: bytes.length } };
+}
+
 export function deleteOperation(table: unknown, key: unknown, ifVersion?: number): Operation {
   checkTable(table);
   checkKey(key);

@@ -20,6 +20,11 @@ export function outcomeOf(group: Group, index: number, operation: Operation): nu
   return outcome;
 }
 
+/** Whether the operation at `index` of `group`, which is done, met another version than its `ifVersion`. */
+export function isConflict(group: Group, index: number): boolean {
+  return (outcomesOf(group)[index] as number) <= HIGHEST_CONFLICT;
+}
+
 /** Throws if the batch that begins at `first` was not done. */
 export function checkBatch(group: Group, first: number, operations: readonly Operation[]): void {
   const outcomes = outcomesOf(group);

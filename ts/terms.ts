@@ -25,6 +25,9 @@ export interface WriteOptions {
   readonly durability?: Durability | undefined;
 }
 
+/** What `getAndSet()` takes as its fourth argument. It has no `ifVersion`, being a condition of its own. */
+export type ExchangeOptions = Omit<WriteOptions, 'ifVersion'>;
+
 /** The terms of one write, checked. Absent is undefined. */
 export interface Terms {
   /** Milliseconds since the epoch. */
@@ -35,7 +38,8 @@ export interface Terms {
 }
 
 export const NO_TERMS: Terms = { expiration: undefined, dictionary: undefined, ifVersion: undefined, level: undefined };
-const NAMES: readonly (keyof WriteOptions)[] = ['expiresAt', 'ttl', 'dictionary', 'ifVersion', 'durability'];
+const NAMES_OF_EXCHANGE: readonly (keyof ExchangeOptions)[] = ['expiresAt', 'ttl', 'dictionary', 'durability'];
+const NAMES: readonly (keyof WriteOptions)[] = [...NAMES_OF_EXCHANGE, 'ifVersion'];
 
 /** The terms that the last two arguments of `write()` stand for: PikoDB's two, or one object. */
 export function termsOfArguments(expirationOrOptions: unknown, dictionaryName: unknown): Terms {
@@ -51,6 +55,13 @@ export function termsOfArguments(expirationOrOptions: unknown, dictionaryName: u
   }
   checkNames(expirationOrOptions, NAMES, 'ERR_CAIRN_INVALID_OPTIONS', 'option of write()');
   return termsOf(expirationOrOptions);
+}
+
+/** The terms that the options of `getAndSet()` stand for. */
+export function termsOfExchange(options: unknown = {}): Terms {
+  if (!isOptionsObject(options)) throw invalidOptions(`Options are ${describe(options)}; give an object.`);
+  checkNames(options, NAMES_OF_EXCHANGE, 'ERR_CAIRN_INVALID_OPTIONS', 'option of getAndSet()');
+  return termsOf(options);
 }
 
 /** The terms that named options stand for. Their names have been checked. */
