@@ -5,6 +5,7 @@ export default defineConfig({
     index: 'ts/index.ts',
     pikodb: 'ts/pikodb/index.ts',
     persistency: 'ts/persistency/index.ts',
+    dskvs: 'ts/dskvs/index.ts',
   },
   format: ['esm', 'cjs'],
   platform: 'node',

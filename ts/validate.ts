@@ -11,7 +11,8 @@ export const MAX_TABLE_LENGTH = 255;
 /** Longest key, in bytes of UTF-8. */
 export const MAX_KEY_BYTES = 1024;
 
-const RESERVED = /^(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\.|$)/i;
+/** Names that Windows reserves. */
+export const RESERVED = /^(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\.|$)/i;
 
 /** Whether UTF-8 can hold `text`: it has no form for half of a surrogate pair, and different strings would become the same. */
 export function isWellFormed(text: string): boolean {
