@@ -6,6 +6,7 @@ export default defineConfig({
     pikodb: 'ts/pikodb/index.ts',
     persistency: 'ts/persistency/index.ts',
     dskvs: 'ts/dskvs/index.ts',
+    worsen: 'ts/worsen/index.ts',
   },
   format: ['esm', 'cjs'],
   platform: 'node',

@@ -71,13 +71,13 @@ export class Session {
 
   static async open({ directory, objectCache, open }: Settings): Promise<Session> {
     const pending = new Map<number, Group>();
-    // Native code holds this callback, so it must not hold the handle: then neither could ever be collected.
-    const settle: Settle = (error, ticket, outcomes) => {
-      const group = pending.get(ticket);
-      pending.delete(ticket);
-      group?.settle(error, outcomes);
-    };
-    return new Session(await native.open(directory, open, settle), pending, objectCache);
+    return new Session(await native.open(directory, open, settling(pending)), pending, objectCache);
+  }
+
+  /** As {@link open}, and waits for it. */
+  static openSync({ directory, objectCache, open }: Settings): Session {
+    const pending = new Map<number, Group>();
+    return new Session(native.openSync(directory, open, settling(pending)), pending, objectCache);
   }
 
   /** The handle, after everything that was gathered has entered: you read your writes. */
@@ -108,12 +108,27 @@ export class Session {
     return group;
   }
 
-  #append(operations: readonly Operation[], packer: Packer): void {
+  /**
+   * Does `operations` after everything that was gathered, as one atomic unit or each `alone`, and waits until they have
+   * reached their level.
+   */
+  commitSync(operations: readonly Operation[], level: Level, packer: Packer, alone = false): Outcomes {
+    this.enter();
+    this.#cache?.forget(operations);
+    try {
+      this.#append(operations, packer, alone);
+      return this.#handle.commitSync(this.#request.bytes, this.#request.length, level);
+    } finally {
+      this.#request.clear();
+    }
+  }
+
+  #append(operations: readonly Operation[], packer: Packer, alone = false): void {
     const start = this.#request.length;
     try {
       for (let index = 0; index < operations.length; index += 1) {
         const operation = operations[index] as Operation;
-        this.#request.append(operation, this.#register(operation.mapping), index > 0, packer);
+        this.#request.append(operation, this.#register(operation.mapping), index > 0 && !alone, packer);
         if (this.#request.length - start > MAX_BATCH_BYTES) throw tooLarge();
       }
     } catch (error) {
@@ -173,6 +188,22 @@ export class Session {
     this.#forget();
     await this.#handle.close();
   }
+
+  /** As {@link close}, and waits for it. */
+  closeSync(): void {
+    this.enter();
+    this.#forget();
+    this.#handle.closeSync();
+  }
+}
+
+/** Native code holds this callback, so it must not hold the handle: then neither could ever be collected. */
+function settling(pending: Map<number, Group>): Settle {
+  return (error, ticket, outcomes) => {
+    const group = pending.get(ticket);
+    pending.delete(ticket);
+    group?.settle(error, outcomes);
+  };
 }
 
 /** Whether an operation fills a request alone. What was gathered before it must not share its fate. */

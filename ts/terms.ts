@@ -37,6 +37,7 @@ export interface Terms {
   readonly level: Level | undefined;
 }
 
+/** Those of a write that names none. */
 export const NO_TERMS: Terms = { expiration: undefined, dictionary: undefined, ifVersion: undefined, level: undefined };
 const NAMES_OF_EXCHANGE: readonly (keyof ExchangeOptions)[] = ['expiresAt', 'ttl', 'dictionary', 'durability'];
 const NAMES: readonly (keyof WriteOptions)[] = [...NAMES_OF_EXCHANGE, 'ifVersion'];
