@@ -79,6 +79,22 @@ test('get, getAll, put, delete and deleteAll do what dskvs says, also after the 
   assert.deepEqual(await store.getAll('artist'), [], 'what was deleted stays so');
 });
 
+for (const [name, { Store: AnyStore }] of Object.entries({ 'an ES module': esm, CommonJS: cjs })) {
+  test(`the example of the README of dskvs runs, with the store from ${name}`, async (t) => {
+    const store = new AnyStore(newDirectory(t));
+    onEnd(t, () => store.close());
+    await store.load();
+    assert.equal(await store.get('artist/daft_punk'), undefined);
+    assert.deepEqual(await store.getAll('artist'), []);
+    assert.equal(await store.put('artist/daft_punk', "{ quality:'epic' }"), undefined);
+    assert.equal(text(await store.put('artist/daft_punk', 'better')), "{ quality:'epic' }");
+    await store.delete('artist/celine_dion');
+    await store.deleteAll('artist');
+    assert.equal(await store.get('artist/daft_punk'), undefined);
+    await store.close();
+  });
+}
+
 test('keys that cannot be one, or are none for the method, are refused as in dskvs', async (t) => {
   const store = await load(t);
   const key = (call, message) => refused(call, KeyError, message, 'ERR_CAIRN_INVALID_KEY');
@@ -220,6 +236,12 @@ test('paths that cannot be one are refused with PathError', async (t) => {
   await refused(() => Store.open(directory), PathError, 'String is not a valid path', 'ERR_CAIRN_DIRECTORY');
   assert.equal(new Store('relative').directory, resolve('relative'));
   assert.equal(existsSync('relative'), false, 'the constructor touches no disk');
+});
+
+test('a store of the other module is another store, too', async (t) => {
+  const directory = newDirectory(t);
+  await load(t, directory);
+  await assert.rejects(cjs.Store.open(directory), cjs.PathError);
 });
 
 test('one store has a path, in this process and among others', async (t) => {

@@ -9,10 +9,13 @@ import {
   type Dictionary,
   type Durability,
   type ErrorCode,
+  type ExchangeOptions,
   type RangeOptions,
   type VerifyReport,
   type WriteOptions,
 } from 'cairndb';
+import { KeyError, type Removal, Store, type StoreOptions, type TakeoverReport } from 'cairndb/dskvs';
+import { AllowedExecution, type PersistentRecord, PersistentStore } from 'cairndb/worsen';
 
 interface User {
   name: string;
@@ -46,6 +49,10 @@ export async function promises(): Promise<void> {
   expectType<Promise<boolean>>()(db.write('t', 'k', 1, undefined, 'dictionary'));
   const terms: WriteOptions = { expiresAt: new Date(), dictionary: null, ifVersion: 0, durability: 'eventual' };
   expectType<Promise<boolean>>()(db.write('t', 'k', 1, terms));
+  const exchange: ExchangeOptions = { ttl: 5, dictionary: 'd', durability: 'os' };
+  expectType<Promise<User | undefined>>()(db.getAndSet<User>('t', 'k', 1, exchange));
+  // biome-ignore lint/suspicious/noExplicitAny: without a type argument a value is any.
+  expectType<Promise<any>>()(db.getAndSet('t', 'k', 1));
   expectType<Promise<boolean>>()(db.delete('t', 'k'));
 
   // biome-ignore lint/suspicious/noExplicitAny: without a type argument a value is any.
@@ -106,7 +113,61 @@ export async function promises(): Promise<void> {
   }
 }
 
+export async function dskvs(): Promise<void> {
+  const options: StoreOptions = { durability: 'full', flushInterval: 5 };
+  expectType<Promise<Store>>()(Store.open('./data', options));
+  const store = new Store('./data');
+  expectType<Promise<void>>()(store.load());
+  expectType<Promise<Buffer | undefined>>()(store.get('a/b'));
+  expectType<Promise<Buffer[]>>()(store.getAll('a'));
+  expectType<Promise<Buffer | undefined>>()(store.put('a/b', 'text'));
+  expectType<Promise<Buffer | undefined>>()(store.put('a/b', new Uint8Array(1)));
+  for (const done of [store.delete('a/b'), store.deleteAll('a'), store.flush()]) expectType<Promise<void>>()(done);
+  expectType<TakeoverReport | undefined>()(store.takeover());
+  expectType<Removal>()(store.removeOriginals());
+  expectType<string>()(store.directory);
+  // @ts-expect-error: a value is bytes or a string.
+  void store.put('a/b', { quality: 'epic' });
+  // @ts-expect-error: there is no such option.
+  new Store('./data', { mmap: false });
+  try {
+    await store.get('a');
+  } catch (error) {
+    if (error instanceof KeyError) expectType<ErrorCode>()(error.code);
+  }
+  expectType<Promise<void>>()(store.close());
+  await using _disposed: AsyncDisposable = store;
+}
+
+export async function worsen(): Promise<void> {
+  const store = new PersistentStore<User>('users', { db_dir: './db', is_debug: false });
+  expectType<void>()(store.init());
+  store.init(5000, [{ uid: 'a', data: { name: 'A' } }]);
+  expectType<User | undefined>()(store.read('a'));
+  const record: PersistentRecord<User> = { uid: 'a', data: { name: 'A' }, persist: true };
+  expectType<Promise<void>>()(store.write(record, 0));
+  expectType<Promise<void>>()(store.write({ data: { name: 'A' } }));
+  expectType<Promise<void>>()(store.write('a', { name: 'A' }));
+  expectType<{ app_state: object; data: Record<string, User> }>()(store.get_hashmap_state());
+  expectType<boolean>()(store.can_execute());
+  expectType<boolean>()(store.is_executing);
+  expectType<NodeJS.Timeout | undefined>()(store.interval);
+  expectType<string>()(store.db_location);
+  expectType<TakeoverReport | undefined>()(store.takeover());
+  const execution: AllowedExecution = AllowedExecution.ViewUsers;
+  expectType<string>()(`${execution}`);
+  // @ts-expect-error: the value is of another type.
+  void store.write({ uid: 'a', data: 5 });
+  // @ts-expect-error: a uid is a string.
+  store.read(5);
+  // @ts-expect-error: where it is cannot be changed.
+  store.db_location = 'elsewhere';
+  await using _disposed: AsyncDisposable = store;
+}
+
 export function refusals(db: CairnDB): void {
+  // @ts-expect-error: getAndSet() is a condition of its own.
+  void db.getAndSet('t', 'k', 1, { ifVersion: 1 });
   // @ts-expect-error: the directory is required.
   new CairnDB({});
   // @ts-expect-error: there is no such option.

@@ -36,6 +36,29 @@ test('ES module and CommonJS module export the same names, and their stores shar
   assert.equal(two.read('a'), 1);
 });
 
+for (const [name, api] of Object.entries({ 'an ES module': esm, CommonJS: cjs })) {
+  test(`what a program of worsen does runs, with the store from ${name}`, async (t) => {
+    const directory = newDirectory(t);
+    const store = new api.PersistentStore('worsen', { db_dir: directory, is_debug: false });
+    onEnd(t, () => store.close());
+    store.init(2000, [
+      { uid: 'AppInit', data: true },
+      { uid: 'AppErrors', data: true },
+    ]);
+    assert.equal(store.read('AppInit'), true);
+    await store.write('AppErrors', false);
+    const user = { root_access: true, allowed_executions: [api.AllowedExecution.Deploy] };
+    await store.write({ uid: 'user', data: user }, 0);
+    if (store.can_execute()) await store.write({ data: 'under a random uid', persist: true });
+    const { app_state, data } = store.get_hashmap_state();
+    assert.deepEqual(app_state, {});
+    assert.equal(Object.keys(data).length, 4);
+    assert.deepEqual(data.user, { root_access: true, allowed_executions: ['Deploy'] });
+    assert.equal(store.read('AppErrors'), false);
+    clearInterval(store.interval);
+  });
+}
+
 test('the enumeration has its six names', () => {
   const names = ['AddEmail', 'AddServer', 'CheckDeploymentStatus', 'Deploy', 'ReadEnvironment', 'ViewUsers'];
   assert.deepEqual(Object.keys(AllowedExecution).sort(), names);

@@ -248,10 +248,10 @@ export class CairnDB {
    * Stores `value` under `key` as {@link write} does, and resolves to the value that it replaced; `undefined` if there was
    * none, or it had expired.
    *
-   * That is the value directly before this one, also while other instances write the key: each of concurrent calls gets
-   * the value of another. When another instance was faster it is done again, and can then come after later calls of this
-   * instance. A record that another instance, in just that moment, deletes and writes anew as often as it had been written
-   * before, is taken for the one that was read.
+   * That is the value directly before this one, also while others write the key: each of concurrent calls gets the value
+   * of another. When another thread was faster it is done again, and can then come after later calls of this instance. A
+   * record that another thread, in just that moment, deletes and writes anew as often as it had been written before, is
+   * taken for the one that was read.
    *
    * A value that cannot be read (`ERR_CAIRN_CORRUPT`, `ERR_CAIRN_UNSUPPORTED`) is not written over.
    *
@@ -276,6 +276,8 @@ export class CairnDB {
       const before = this.#record<T>(table, key);
       const group = this.#submit([{ ...operation, ifVersion: before?.version ?? 0 }], terms.level, packer.at);
       const index = group.size - 1;
+      // At once, so that no other instance of this thread comes between the read and the write.
+      this.#lifecycle.session.enter();
       await group.done;
       if (!isConflict(group, index)) return before?.value;
     }

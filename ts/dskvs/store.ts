@@ -22,8 +22,14 @@ export interface StoreOptions {
   readonly flushInterval?: DatabaseOptions['flushInterval'];
 }
 
-/** Directories of the stores that are loaded in this thread, as the file system calls them. */
-const inUse = new Set<string>();
+const IN_USE = Symbol.for('cairndb.dskvs.inUse');
+const shared = globalThis as unknown as { [IN_USE]?: Set<string> };
+shared[IN_USE] ??= new Set();
+/**
+ * Directories of the stores that are loaded in this thread, as the file system calls them. The copies of this module that
+ * a program may have share it.
+ */
+const inUse = shared[IN_USE];
 
 /**
  * A store of collections of members, addressed by `collection/member`. A value is bytes.
