@@ -152,6 +152,8 @@ const NAMES = [
   ...[
     'x'.repeat(5000),
     `${'x'.repeat(5000)}y`,
+    `${'x'.repeat(5000)}\uD83D`,
+    `${'x'.repeat(5000)}\uDD11`,
     '🔑'.repeat(400),
     '__proto__',
     'constructor',

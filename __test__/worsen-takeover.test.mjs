@@ -1,14 +1,15 @@
 // What worsen 0.0.5-beta.2 wrote is taken over as it was, whole, once, and without touching it.
 
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { deflateSync, inflateSync } from 'node:zlib';
 import { PersistentStore } from 'cairndb/worsen';
-import { ended, newDirectory, onEnd, spawnFixture, throws } from './helpers.mjs';
+import { ended, newDirectory, onEnd, runFixture, spawnFixture, throws } from './helpers.mjs';
 
 const fixtures = fileURLToPath(new URL('./fixtures/worsen/', import.meta.url));
 const { data: STORES } = JSON.parse(readFileSync(join(fixtures, 'expected.json'), 'utf8'));
@@ -241,6 +242,7 @@ test('a lock that a living process holds refuses the take-over; afterwards it go
   const store = open(t, directory);
   throws(() => store.init(), 'ERR_CAIRN_LOCKED', new RegExp(`\\b${holder.pid}\\b`));
   throws(() => store.read('AppInit'), 'ERR_CAIRN_LOCKED');
+  assert.equal(await runFixture(t, 'opener.mjs', join(directory, '.cairndb', 'worsen')), 'opened\n', 'nothing is held');
   const end = ended(holder);
   holder.stdin.end();
   await end;
@@ -306,6 +308,29 @@ test('threads that take over at once do it once, and lose nothing of what each w
   const { data } = open(t, directory).get_hashmap_state();
   assert.equal(Object.keys(data).length, Object.keys(EXPECTED.data).length + 3 * 20 + 1);
   for (const [uid, value] of Object.entries(EXPECTED.data)) assert.deepEqual(data[uid], value);
+});
+
+test('of two that take over at once the second one changes nothing', (t) => {
+  const directory = copyOf(t);
+  const { readFileSync: read } = fs;
+  const restore = () => {
+    fs.readFileSync = read;
+    syncBuiltinESMExports();
+  };
+  onEnd(t, restore);
+  const faster = open(t, directory);
+  // While the store reads the file, another one takes over, and goes on.
+  fs.readFileSync = (...args) => {
+    restore();
+    faster.write({ uid: 'zero', data: 'newer' });
+    assert.equal(faster.read('zero'), 'newer');
+    return read(...args);
+  };
+  syncBuiltinESMExports();
+  const store = open(t, directory);
+  store.init();
+  assert.equal(fs.readFileSync, read, 'the file was read');
+  assert.deepEqual(store.get_hashmap_state().data, { ...EXPECTED.data, zero: 'newer' });
 });
 
 test('the expected contents are those of the files', () => {

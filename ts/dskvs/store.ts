@@ -172,8 +172,10 @@ export class Store {
 
   /** What was taken over from dskvs, and what was not, with the reason; `undefined` if there was nothing. */
   takeover(): TakeoverReport | undefined {
-    this.#loaded();
-    return readTakeover(join(this.#directory, HOME), SYSTEM);
+    const state = readTakeover(this.#loaded().directory, SYSTEM);
+    if (state === undefined) return undefined;
+    const { system, files, refused } = state;
+    return { system, files, refused };
   }
 
   /**
