@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Dictionaries, Dictionary } from './dictionary.ts';
 import { fromNative } from './errors.ts';
 import { type RangeOptions, Rows, rawRange } from './iterate.ts';
@@ -16,14 +15,12 @@ import {
   detach,
   type Means,
   type Operation,
-  type Origin,
   putOperation,
 } from './operation.ts';
 import {
   batchLevel,
   type DatabaseOptions,
   type Durability,
-  levelOf,
   optionsOfOpen,
   resolveDirectory,
   resolveOptions,
@@ -34,14 +31,11 @@ import { Packer } from './pack.ts';
 import type { Reader } from './reader.ts';
 import type { DatabaseStats, RepairReport, VerifyReport } from './reports.ts';
 import { type Group, Session } from './session.ts';
-import { type ExchangeOptions, NO_TERMS, termsOfArguments, termsOfExchange, type WriteOptions } from './terms.ts';
+import { type ExchangeOptions, termsOfArguments, termsOfExchange, type WriteOptions } from './terms.ts';
 import { checkKey, checkKeys, checkTable } from './validate.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what is read is whatever was written, and only the caller knows its type.
 type Value = any;
-
-/** Milliseconds between two looks at whether it is one's turn. */
-const TURN_POLL = 5;
 
 /** One for all instances: packing is synchronous. */
 const packer = new Packer();
@@ -59,27 +53,15 @@ export interface DatabaseRecord<T = Value> {
   readonly dictionaryName: string | null;
 }
 
-/** A record of another store, as it is to be here. */
-export interface ImportedRecord extends Origin {
-  readonly key: string;
-  readonly value: unknown;
-  /** Milliseconds since the epoch; null: never. */
-  readonly expiration: number | null;
-  /** One of the dictionaries of the instance; null: none. */
-  readonly dictionaryName: string | null;
+/** What the drop-ins of the package need of an instance besides its methods. */
+export interface Inside {
+  /** The session, while the database is open. */
+  readonly session: Session;
+  readonly means: Means;
 }
 
-/**
- * Writes records of another store with the versions and times that they have, into a table in which there are no records
- * under these keys. Resolves once the operating system has them. For the drop-ins: not exported by the package.
- */
-export let importRecords: (db: CairnDB, table: string, records: Iterable<ImportedRecord>) => Promise<void>;
-
-/**
- * Does `work` in its turn: never while another opening of the directory in this process, in whichever thread, has its own.
- * For the drop-ins: not exported by the package.
- */
-export let inTurn: <T>(db: CairnDB, work: () => Promise<T>) => Promise<T>;
+/** For the drop-ins: not exported by the package. */
+export let insideOf: (db: CairnDB) => Inside;
 
 /**
  * An embedded, durable key-value database in a directory.
@@ -105,8 +87,7 @@ export class CairnDB {
   readonly #lifecycle: Lifecycle;
 
   static {
-    importRecords = (db, table, records) => db.#import(table, records);
-    inTurn = (db, work) => db.#inTurn(work);
+    insideOf = (db) => ({ session: db.#lifecycle.session, means: db.#means() });
   }
 
   /**
@@ -449,37 +430,6 @@ export class CairnDB {
   /** The names of this instance's dictionaries. */
   listDictionaries(): string[] {
     return this.#dictionaries.names();
-  }
-
-  async #import(table: string, records: Iterable<ImportedRecord>): Promise<void> {
-    let last: Group | undefined;
-    for (const { key, value, version, timestamp, expiration, dictionaryName } of records) {
-      const terms = { ...NO_TERMS, expiration: expiration ?? undefined, dictionary: dictionaryName ?? undefined };
-      const mark = packer.at;
-      const operation = putOperation(table, key, value, terms, this.#means(), { version, timestamp });
-      const group = this.#submit([operation], levelOf('os'), mark);
-      // One full group after the other, so that neither memory nor the event loop has to hold all of them.
-      if (last !== undefined && last !== group) await this.#imported(last);
-      last = group;
-    }
-    if (last !== undefined) await this.#imported(last);
-  }
-
-  async #imported(group: Group): Promise<void> {
-    await group.done;
-    checkBatch(group, 0, []);
-    await setImmediate();
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const handle = this.#handle();
-    // Who has the turn may be in another thread, whose event loop this one cannot hear of.
-    while (!this.#read(() => handle.takeTurn())) await setTimeout(TURN_POLL);
-    try {
-      return await work();
-    } finally {
-      handle.endTurn();
-    }
   }
 
   #handle(): NativeHandle {

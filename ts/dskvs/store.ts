@@ -7,6 +7,7 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { CairnDB } from '../database.ts';
 import { CairnError } from '../errors.ts';
+import { inTurn } from '../import.ts';
 import { type DatabaseOptions, resolveDirectory } from '../options.ts';
 import { type Removal, readTakeover, removeOriginals, type TakeoverReport } from '../takeover.ts';
 import { describe, isWellFormed } from '../validate.ts';
@@ -103,7 +104,7 @@ export class Store {
     try {
       if (inUse.has(claim)) throw inUseError(this.#directory);
       inUse.add(claim);
-      await takeOver(this.#db, this.#directory).catch((error) => {
+      await inTurn(this.#db, () => takeOver(this.#db, this.#directory)).catch((error) => {
         inUse.delete(claim);
         throw error;
       });

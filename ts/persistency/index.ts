@@ -75,7 +75,7 @@ export class Persistency {
     try {
       const store = new Store(this.#home, engineOptions(this.#home, reclaimDelay));
       try {
-        takeOver(this.#home, store, originals);
+        store.inTurn(() => takeOver(this.#home, store, originals));
         this.#store = store;
       } finally {
         if (this.#store === undefined) store.close();

@@ -55,7 +55,7 @@ function delayOf(delay: unknown): number {
 
 /** The settings of the engine: its own, but for the delay. */
 export function engineOptions(home: string, reclaimDelay: number): OpenOptions {
-  const { open } = resolveOptions({ databaseDirectory: home, durability: 'full' });
+  const { open } = resolveOptions({ databaseDirectory: home, durability: 'full', integrity: 'sha256' });
   return { ...open, reclaimDelay };
 }
 

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { CairnError, fromNative } from '../errors.ts';
+import { inTurnSync } from '../import.ts';
 import {
   KIND_BYTES,
   type Level,
@@ -112,6 +113,11 @@ export class Store {
     return translated(() => this.#handle.stats());
   }
 
+  /** Does `work` while no other thread has its turn in this directory. */
+  inTurn<T>(work: () => T): T {
+    return inTurnSync(this.#handle, work);
+  }
+
   close(): void {
     translated(() => this.#handle.closeSync());
   }
@@ -141,6 +147,7 @@ function operationOf(key: string, value: Uint8Array | undefined): Operation {
     expiration: undefined,
     mapping: undefined,
     ifVersion: undefined,
+    origin: undefined,
   };
 }
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type CairnDB, inTurn } from '../database.ts';
+import type { CairnDB } from '../database.ts';
+import { inTurn } from '../import.ts';
 
 export class Connection {
   readonly #db: CairnDB;

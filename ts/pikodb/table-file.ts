@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ImportedRecord } from '../database.ts';
+import type { ImportedRecord } from '../import.ts';
 import { hasKeyOf, mapKeys, type ProcessedDictionary } from './dictionary.ts';
 
 /** Why a file cannot be taken over, for people. */

@@ -5,8 +5,9 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CairnDB, type ImportedRecord, importRecords } from '../database.ts';
+import type { CairnDB } from '../database.ts';
 import { CairnError } from '../errors.ts';
+import { type ImportedRecord, importRecords } from '../import.ts';
 import {
   beginTakeover,
   dueTakeover,

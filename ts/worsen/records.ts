@@ -42,7 +42,7 @@ export class Records {
 
   /** Opens the database in `home`, and takes over what worsen left under `name` in `directory`. */
   constructor(home: string, directory: string, name: string) {
-    this.#settings = resolveOptions({ databaseDirectory: home });
+    this.#settings = resolveOptions({ databaseDirectory: home, access: 'shared' });
     this.#session = translated(() => Session.openSync(this.#settings));
     try {
       this.#takeOver(directory, name);
