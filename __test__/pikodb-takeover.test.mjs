@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {
+import fs, {
   chmodSync,
   existsSync,
   mkdirSync,
@@ -10,7 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -223,6 +223,24 @@ test('a file that may not be read is reported, and the others are taken', async 
   await db.start();
   assert.deepEqual(db.listTables(), ['good']);
   assert.match(db.takeover().refused[0].why, /EACCES/);
+});
+
+test('a directory that cannot be listed is an error, not one without tables', async (t) => {
+  const directory = directoryOf(t, { users: tableFile({ a: 1 }) });
+  const { readdirSync } = fs;
+  onEnd(t, () => {
+    fs.readdirSync = readdirSync;
+    syncBuiltinESMExports();
+  });
+  fs.readdirSync = () => {
+    throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+  };
+  syncBuiltinESMExports();
+  const db = pikoAt(t, directory);
+  await rejects(() => db.start(), 'ERR_CAIRN_IO', /EACCES/);
+  fs.readdirSync = readdirSync;
+  syncBuiltinESMExports();
+  assert.equal(await db.get('users', 'a'), 1);
 });
 
 test('originals are kept until their removal is asked for, and one that has changed is kept then', async (t) => {

@@ -66,9 +66,14 @@ export async function takeOver(db: CairnDB, source: Source): Promise<TakeoverRep
 
 /** Every name in the directory that is not hidden: PikoDB too passes over those that are, and the database is one of them. */
 function candidates(directory: string): string[] {
-  return readdirSync(directory)
-    .filter((name) => !name.startsWith('.'))
-    .sort();
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch (error) {
+    const message = `Cannot list ${directory}, so what is to be taken over is unknown: ${(error as Error).message}`;
+    throw new CairnError('ERR_CAIRN_IO', message, { path: directory, cause: error });
+  }
+  return names.filter((name) => !name.startsWith('.')).sort();
 }
 
 function nameOf({ name }: RefusedFile): string {
