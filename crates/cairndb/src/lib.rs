@@ -40,10 +40,12 @@ pub mod fuzzing;
 mod inner;
 mod journal;
 mod manifest;
+pub mod map;
 mod memtable;
 mod merge;
 mod options;
 mod packed;
+pub mod persistent_kv;
 mod plan;
 mod read;
 mod reclaim;
@@ -66,6 +68,7 @@ pub use batch::{
 pub use database::Database;
 pub use error::{Code, Error, Result};
 pub use journal::Ticket;
+pub use map::Map;
 pub use options::Options;
 pub use packed::{Elements, Text, Value, split as split_packed};
 pub use read::{Bytes, Range, Record, Scan, Snapshot};
@@ -80,3 +83,7 @@ pub const FORMAT_VERSION: u32 = 1;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/from-persistent-kv.md")]
+mod from_persistent_kv {}

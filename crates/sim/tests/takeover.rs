@@ -1,0 +1,175 @@
+//! The take-over of a store of persistent-kv, killed at every step: at every change of the disk, with everything that a
+//! power cut can leave of it, and with every operation failing once.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cairndb::map::Config;
+use cairndb::persistent_kv::{Losses, PersistentKeyValueStore};
+use cairndb::{Durability, Error};
+use cairndb_sim::{Failure, Fault, SimEnv};
+
+type Store = PersistentKeyValueStore<String, String>;
+
+fn record(key: &str, value: &str) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (tag, field) in [(0x0a, key), (0x12, value)] {
+        if !field.is_empty() {
+            body.extend([tag, field.len() as u8]);
+            body.extend(field.as_bytes());
+        }
+    }
+    [vec![body.len() as u8], body].concat()
+}
+
+/// A machine with a store: a full snapshot, a log of two shards, and a second one that a crash cut.
+fn machine() -> SimEnv {
+    let env = SimEnv::new(1);
+    cairndb::env::Env::create_dir(&env, Path::new("store")).unwrap();
+    let cut = &record("never acknowledged", "value")[..9];
+    let files = [
+        ("lockfile", vec![]),
+        ("snapshot_2_0-of-1_full.bin", [record("a", "old"), record("b", "1"), record("c", "1")].concat()),
+        ("snapshot_3_0-of-2_diff.bin", [record("a", "new"), record("d", "1")].concat()),
+        ("snapshot_3_1-of-2_diff.bin", record("b", "")),
+        ("snapshot_10_0-of-1_diff.bin", [&record("d", "2"), cut].concat()),
+    ];
+    for (name, bytes) in files {
+        env.put_file(Path::new("store").join(name), &bytes).unwrap();
+    }
+    env
+}
+
+fn expected() -> BTreeMap<String, String> {
+    [("a", "new"), ("c", "1"), ("d", "2")].into_iter().map(|(key, value)| (key.into(), value.into())).collect()
+}
+
+/// The files of the original.
+fn originals(env: &SimEnv) -> BTreeMap<PathBuf, Vec<u8>> {
+    env.files().into_iter().filter(|(path, _)| path.parent() == Some(Path::new("store"))).collect()
+}
+
+fn open(env: &SimEnv) -> Result<Store, Error> {
+    let config = Config { durability: Durability::Full, ..Config::default() };
+    Store::open_with(Arc::new(env.clone()), "store", config, Losses::Refuse)
+}
+
+/// Opened again, it is whole, whatever happened before.
+fn is_whole(env: &SimEnv, what: &dyn std::fmt::Debug) {
+    let store = open(env).unwrap_or_else(|error| panic!("{what:?}: {error}\n{}", env.history()));
+    let found: BTreeMap<String, String> = store.iter().collect();
+    assert_eq!(found, expected(), "{what:?}\n{}", env.history());
+    assert_eq!(store.taken_over().unwrap().losses.len(), 1, "{what:?}");
+    assert_eq!(originals(env), originals(&machine()), "{what:?}");
+}
+
+/// How many changes an undisturbed take-over makes.
+fn changes() -> u64 {
+    let env = machine();
+    let before = env.changes();
+    is_whole(&env, &"undisturbed");
+    env.changes() - before
+}
+
+#[test]
+fn a_take_over_that_is_killed_at_any_step_is_done_by_the_next_opening() {
+    let changes = changes();
+    assert!(changes > 15, "{changes}");
+    let mut states = 0;
+    for step in 0..=changes {
+        let env = machine();
+        env.crash_at(env.changes() + step);
+        drop(open(&env));
+        for plan in env.plans(8) {
+            is_whole(&env.crashed(plan.clone()), &(step, plan));
+            states += 1;
+        }
+    }
+    assert!(states > 500, "{states}");
+}
+
+#[test]
+fn a_take_over_that_is_killed_twice_is_done_by_the_third_opening() {
+    for first in 0..changes() {
+        let env = machine();
+        env.crash_at(env.changes() + first);
+        drop(open(&env));
+        // As the disk is after the process died; a power cut is looked at above.
+        let plan = || env.plans(0).next().unwrap();
+        for second in 0.. {
+            let again = env.crashed(plan());
+            again.crash_at(again.changes() + second);
+            drop(open(&again));
+            let ended = !again.is_off();
+            is_whole(&again.crashed(again.plans(0).next().unwrap()), &(first, second));
+            if ended {
+                break;
+            }
+        }
+    }
+}
+
+/// Whoever goes back to the original after a take-over that was killed finds later what the original has then.
+#[test]
+fn nothing_stays_of_a_take_over_that_was_killed_before_its_end() {
+    let (mut again, mut done) = (0, 0);
+    for step in 0..=changes() {
+        let env = machine();
+        env.crash_at(env.changes() + step);
+        drop(open(&env));
+        let env = env.crashed(env.plans(0).next().unwrap());
+        env.put_file("store/snapshot_11_0-of-1_full.bin", &record("z", "1")).unwrap();
+        let found: BTreeMap<String, String> = open(&env).unwrap().iter().collect();
+        if found == expected() {
+            done += 1;
+        } else {
+            assert_eq!(found, BTreeMap::from([("z".into(), "1".into())]), "{step}");
+            again += 1;
+        }
+    }
+    assert!(again > 10 && done > 0, "{again} {done}");
+}
+
+#[test]
+fn what_is_written_after_a_take_over_survives_a_crash_at_any_later_step() {
+    let taken = changes();
+    let mut written = 0;
+    for step in 0..taken + 20 {
+        let env = machine();
+        env.crash_at(env.changes() + step);
+        let acknowledged =
+            open(&env).is_ok_and(|store| store.set("later", "value").is_ok() && store.unset("a").is_ok());
+        if !acknowledged {
+            continue;
+        }
+        written += 1;
+        for plan in env.plans(8) {
+            let store = open(&env.crashed(plan.clone())).unwrap();
+            assert_eq!(store.get("later").as_deref(), Some("value"), "{step} {plan:?}");
+            assert_eq!(store.get("a"), None, "{step} {plan:?}");
+        }
+    }
+    assert!(written > 5, "{written}");
+}
+
+#[test]
+fn a_take_over_in_which_any_operation_fails_once_is_done_by_the_next_opening() {
+    let mut failures = 0;
+    for kind in [ErrorKind::Other, ErrorKind::StorageFull] {
+        for nth in 1.. {
+            let env = machine();
+            let before = env.operations();
+            env.inject(Fault::new(Failure::Error(kind)).nth(nth));
+            let outcome = open(&env).map(drop);
+            if env.operations() - before < nth {
+                break;
+            }
+            failures += u64::from(outcome.is_err());
+            env.clear_faults();
+            is_whole(&env, &(kind, nth));
+        }
+    }
+    assert!(failures > 40, "{failures}");
+}
