@@ -160,47 +160,6 @@ fn a_map_that_has_records_is_never_touched_by_files_that_come_later() {
     assert_eq!(store.taken_over(), None);
 }
 
-/// Defects 1 and 2 of the original, which cannot open such a store: a log that ends at any byte.
-#[test]
-fn a_log_cut_at_any_byte_is_taken_over_to_its_last_whole_record() {
-    let whole = fs::read(fixtures().join("u64").join(LAST)).unwrap();
-    // The state before the file, and its records, found by a reader of its own: here all lengths are one byte.
-    let mut state = {
-        let directory = fixture("u64");
-        fs::write(directory.path().join(LAST), "").unwrap();
-        numbers(&open(directory.path(), Losses::Refuse).unwrap())
-    };
-    let mut at = 0;
-    for len in 0..=whole.len() {
-        let end = at + 1 + whole.get(at).map_or(0, |length| usize::from(*length));
-        if end == len {
-            let body = &whole[at + 1..end];
-            let (key, value) = (&body[2..10], body.get(12..).unwrap_or_default());
-            assert_eq!(&body[..2], [0x0a, 8]);
-            let key = u64::from_le_bytes(key.try_into().unwrap());
-            if value.is_empty() {
-                state.remove(&key)
-            } else {
-                state.insert(key, value.to_vec())
-            };
-            at = end;
-        }
-        let directory = fixture("u64");
-        fs::write(directory.path().join(LAST), &whole[..len]).unwrap();
-        let store: Numbers = open(directory.path(), Losses::Refuse).unwrap();
-        assert_eq!(numbers(&store), state, "cut at {len}");
-        let losses = &store.taken_over().unwrap().losses;
-        if at == len {
-            assert_eq!(losses[..], [], "cut at {len}");
-        } else {
-            let [loss] = &losses[..] else { panic!("cut at {len}: {losses:?}") };
-            assert_eq!((&*loss.file, loss.kind, loss.places), (LAST, LossKind::Cut, 1));
-            assert_eq!((loss.offset, loss.bytes), (at as u64, (len - at) as u64));
-        }
-    }
-    assert_eq!(state, expected_numbers());
-}
-
 /// Defect 1: a kill leaves a hole where a thread had not written yet, and a tail of zeros after a power cut.
 #[test]
 fn holes_in_a_log_are_passed_over_and_told_of() {

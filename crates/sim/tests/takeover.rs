@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cairndb::map::Config;
-use cairndb::persistent_kv::{Losses, PersistentKeyValueStore};
+use cairndb::persistent_kv::{LossKind, Losses, PersistentKeyValueStore};
 use cairndb::{Durability, Error};
 use cairndb_sim::{Failure, Fault, SimEnv};
 
@@ -109,6 +109,55 @@ fn a_take_over_that_is_killed_twice_is_done_by_the_third_opening() {
             }
         }
     }
+}
+
+/// The fixture with integers, with this in the place of its last file.
+fn numbers(last: &[u8]) -> PersistentKeyValueStore<u64, Vec<u8>> {
+    let env = SimEnv::new(1);
+    cairndb::env::Env::create_dir(&env, Path::new("store")).unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cairndb/tests/fixtures/persistent-kv/u64");
+    for entry in std::fs::read_dir(fixture).unwrap() {
+        let path = entry.unwrap().path();
+        let name = Path::new("store").join(path.file_name().unwrap());
+        let bytes = if name.ends_with(LAST) { last.to_vec() } else { std::fs::read(path).unwrap() };
+        env.put_file(name, &bytes).unwrap();
+    }
+    PersistentKeyValueStore::open_with(Arc::new(env), "store", Config::default(), Losses::Refuse).unwrap()
+}
+
+const LAST: &str = "snapshot_5_2-of-3_diff.bin";
+
+/// The original cannot open such a store: its log ends at any byte.
+#[test]
+fn a_log_cut_at_any_byte_is_taken_over_to_its_last_whole_record() {
+    let whole = include_bytes!("../../cairndb/tests/fixtures/persistent-kv/u64/snapshot_5_2-of-3_diff.bin");
+    // The state before the file, and its records, found by a reader of its own: all lengths here are one byte.
+    let mut state: BTreeMap<u64, Vec<u8>> = numbers(&[]).iter().collect();
+    let mut at = 0;
+    for len in 0..=whole.len() {
+        let end = at + 1 + whole.get(at).map_or(0, |length| usize::from(*length));
+        if end == len {
+            let body = &whole[at + 1..end];
+            assert_eq!(body[..2], [0x0a, 8]);
+            let key = u64::from_le_bytes(body[2..10].try_into().unwrap());
+            match body.get(12..) {
+                Some(value) => state.insert(key, value.to_vec()),
+                None => state.remove(&key),
+            };
+            at = end;
+        }
+        let store = numbers(&whole[..len]);
+        assert_eq!(store.iter().collect::<BTreeMap<_, _>>(), state, "cut at {len}");
+        let losses = &store.taken_over().unwrap().losses;
+        if at == len {
+            assert_eq!(losses[..], [], "cut at {len}");
+        } else {
+            let [loss] = &losses[..] else { panic!("cut at {len}: {losses:?}") };
+            assert_eq!((&*loss.file, loss.kind, loss.places), (LAST, LossKind::Cut, 1));
+            assert_eq!((loss.offset, loss.bytes), (at as u64, (len - at) as u64));
+        }
+    }
+    assert_eq!((at, state.len()), (whole.len(), 245));
 }
 
 /// Whoever goes back to the original after a take-over that was killed finds later what the original has then.
