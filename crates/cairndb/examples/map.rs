@@ -2,7 +2,7 @@
 //! `cargo run --example map -- <directory> < text`.
 
 use std::error::Error;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Write};
 
 use cairndb::{Map, map::Config};
 
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut counted: Vec<(String, u64)> = words.iter().collect::<cairndb::Result<_>>()?;
     counted.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     for (word, count) in counted.iter().take(10) {
-        println!("{count:8} {word}");
+        writeln!(io::stdout(), "{count:8} {word}")?;
     }
     words.close()?;
     Ok(())

@@ -378,6 +378,7 @@ fn while_the_original_runs_nothing_is_taken_over() {
     // Afterwards the original may run again: the lock was only for the take-over.
     let lock = fs::File::options().write(true).open(directory.path().join("lockfile")).unwrap();
     lock.try_lock().unwrap();
+    drop(lock);
     assert_eq!(fs::read(directory.path().join("lockfile")).unwrap(), b"");
 }
 

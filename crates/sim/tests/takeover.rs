@@ -83,7 +83,7 @@ fn a_take_over_that_is_killed_at_any_step_is_done_by_the_next_opening() {
         env.crash_at(env.changes() + step);
         drop(open(&env));
         for plan in env.plans(8) {
-            is_whole(&env.crashed(plan.clone()), &(step, plan));
+            is_whole(&env.crashed(plan), &(step, plan));
             states += 1;
         }
     }
@@ -195,7 +195,7 @@ fn what_is_written_after_a_take_over_survives_a_crash_at_any_later_step() {
         }
         written += 1;
         for plan in env.plans(8) {
-            let store = open(&env.crashed(plan.clone())).unwrap();
+            let store = open(&env.crashed(plan)).unwrap();
             assert_eq!(store.get("later").as_deref(), Some("value"), "{step} {plan:?}");
             assert_eq!(store.get("a"), None, "{step} {plan:?}");
         }

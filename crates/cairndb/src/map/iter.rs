@@ -8,6 +8,17 @@ use crate::error::{Error, Result};
 use crate::read::Scan;
 
 /// The entries of a [`Map`], in the order of their keys, as they were when the iteration began. Ends after an error.
+///
+/// ```
+/// use cairndb::map::{Config, Iter, Map};
+///
+/// # let directory = tempfile::tempdir().unwrap();
+/// let map: Map<u8, String> = Map::open(directory.path(), Config::default())?;
+/// map.set(1, "one")?;
+/// let mut iter: Iter<u8, String> = map.into_iter();
+/// assert_eq!(iter.next().transpose()?, Some((1, "one".to_string())));
+/// # Ok::<(), cairndb::Error>(())
+/// ```
 pub struct Iter<K, V> {
     state: State,
     types: PhantomData<fn() -> (K, V)>,

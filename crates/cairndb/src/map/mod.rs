@@ -86,6 +86,13 @@ impl<K, V> fmt::Debug for Map<K, V> {
 impl<K: MapKey, V> Map<K, V> {
     /// Opens the map in a directory, which is created if need be.
     ///
+    /// ```
+    /// # use cairndb::{Map, map::Config};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let map: Map<String, String> = Map::open(directory.path(), Config::default())?;
+    /// # Ok::<(), cairndb::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`Database::open`], and [`Code::InvalidKey`] if the map has keys of another type.
     pub fn open(directory: impl AsRef<Path>, config: Config) -> Result<Self> {
@@ -219,6 +226,15 @@ impl<K: MapKey, V: MapValue> Map<K, V> {
 impl<K, V> Map<K, V> {
     /// How many entries there are. Does not count them one by one.
     ///
+    /// ```
+    /// # use cairndb::{Map, map::Config};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let map: Map<String, String> = Map::open(directory.path(), Config::default())?;
+    /// map.set("key", "value")?;
+    /// assert_eq!(map.len()?, 1);
+    /// # Ok::<(), cairndb::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Closed`] if the map was closed.
     pub fn len(&self) -> Result<u64> {
@@ -226,6 +242,14 @@ impl<K, V> Map<K, V> {
     }
 
     /// Whether there is no entry.
+    ///
+    /// ```
+    /// # use cairndb::{Map, map::Config};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let map: Map<String, String> = Map::open(directory.path(), Config::default())?;
+    /// assert!(map.is_empty()?);
+    /// # Ok::<(), cairndb::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Map::len`].
@@ -252,6 +276,15 @@ impl<K, V> Map<K, V> {
 
     /// Returns once everything that was acknowledged is on the disk.
     ///
+    /// ```
+    /// # use cairndb::{Map, map::Config};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let map: Map<String, String> = Map::open(directory.path(), Config::default())?;
+    /// map.set("key", "value")?;
+    /// map.flush()?;
+    /// # Ok::<(), cairndb::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`Database::flush`].
     pub fn flush(&self) -> Result<()> {
@@ -260,6 +293,15 @@ impl<K, V> Map<K, V> {
 
     /// Brings everything to the disk and gives the directory up. Clones of this map are closed too; an iteration that has
     /// begun goes on.
+    ///
+    /// ```
+    /// # use cairndb::{Map, map::Config};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let map: Map<String, String> = Map::open(directory.path(), Config::default())?;
+    /// map.close()?;
+    /// assert_eq!(map.get("key").unwrap_err().code(), cairndb::Code::Closed);
+    /// # Ok::<(), cairndb::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Database::close`].

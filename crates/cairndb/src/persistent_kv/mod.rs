@@ -46,10 +46,35 @@ pub use store::PersistentKeyValueStore;
 pub type Error = Box<dyn std::error::Error + Send + Sync + 'static>;
 
 /// What persistent-kv's fallible methods return.
+///
+/// ```
+/// use cairndb::persistent_kv::{self, Config, PersistentKeyValueStore};
+///
+/// fn count(path: &str) -> persistent_kv::Result<usize> {
+///     let store: PersistentKeyValueStore<String, String> = PersistentKeyValueStore::new(path, Config::default())?;
+///     Ok(store.iter().count())
+/// }
+/// # let directory = tempfile::tempdir().unwrap();
+/// # assert_eq!(count(directory.path().to_str().unwrap()).unwrap(), 0);
+/// ```
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What to do if a store has something that cannot be taken over. What a crash leaves, a log that ends in the middle of
 /// a record or has a hole, is no reason to refuse: nothing that was acknowledged is lost with it.
+///
+/// ```
+/// use cairndb::{Code, map, persistent_kv::{Losses, PersistentKeyValueStore}};
+///
+/// type Store = PersistentKeyValueStore<String, String>;
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let path = directory.path();
+/// std::fs::write(path.join("snapshot_1_0-of-1_diff.bin"), [2, 0xff, 0xff])?;
+/// let error = Store::open(path, map::Config::default(), Losses::Refuse).unwrap_err();
+/// assert_eq!(error.code(), Code::Corrupt);
+/// let store = Store::open(path, map::Config::default(), Losses::Accept)?;
+/// assert_eq!(store.taken_over().unwrap().losses[0].bytes, 3);
+/// # Ok::<(), cairndb::persistent_kv::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Losses {
     /// Fail, and write nothing.

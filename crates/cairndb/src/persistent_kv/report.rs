@@ -28,7 +28,7 @@ pub struct Report {
     pub losses: Vec<Loss>,
 }
 
-/// Bytes of a file that were not taken over.
+/// Bytes of a file that were not taken over; see [`Report`] for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Loss {
@@ -73,6 +73,13 @@ impl LossKind {
     ];
 
     /// Whether a crash leaves this, so that nothing that was acknowledged is lost with it.
+    ///
+    /// ```
+    /// use cairndb::persistent_kv::LossKind;
+    ///
+    /// assert!(LossKind::Cut.is_of_a_crash());
+    /// assert!(!LossKind::Damaged.is_of_a_crash());
+    /// ```
     #[must_use]
     pub fn is_of_a_crash(self) -> bool {
         matches!(self, LossKind::Cut | LossKind::Hole)

@@ -40,6 +40,14 @@ impl<K: MapKey, V> PersistentKeyValueStore<K, V> {
     /// Opens the store in a directory, which is created if need be. What persistent-kv left there is taken over the
     /// first time.
     ///
+    /// ```
+    /// # use cairndb::persistent_kv::{Config, PersistentKeyValueStore};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path();
+    /// let store: PersistentKeyValueStore<String, u32> = PersistentKeyValueStore::new(path, Config::default())?;
+    /// # Ok::<(), cairndb::persistent_kv::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`Map::open`]. For a store that is to be taken over: [`Code::Locked`](crate::Code::Locked) while a
     /// program has it open with persistent-kv, `Corrupt` if it is damaged, `InvalidKey` if it has keys of another type,
@@ -98,6 +106,17 @@ impl<K: MapKey, V> PersistentKeyValueStore<K, V> {
 
     /// Removes a key.
     ///
+    /// ```
+    /// # use cairndb::persistent_kv::{Config, PersistentKeyValueStore};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path();
+    /// let store: PersistentKeyValueStore<String, u32> = PersistentKeyValueStore::new(path, Config::default())?;
+    /// store.set("key", 1_u32)?;
+    /// store.unset("key")?;
+    /// assert_eq!(store.get("key"), None);
+    /// # Ok::<(), cairndb::persistent_kv::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Map::unset`].
     pub fn unset<Q>(&self, key: &Q) -> Result<()>
@@ -113,6 +132,15 @@ impl<K: MapKey, V> PersistentKeyValueStore<K, V> {
 impl<K: MapKey, V: MapValue> PersistentKeyValueStore<K, V> {
     /// Sets the value of a key, whether it had one or not.
     ///
+    /// ```
+    /// # use cairndb::persistent_kv::{Config, PersistentKeyValueStore};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path();
+    /// let store: PersistentKeyValueStore<String, u32> = PersistentKeyValueStore::new(path, Config::default())?;
+    /// store.set("key", 1_u32)?;
+    /// # Ok::<(), cairndb::persistent_kv::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Map::set`].
     pub fn set(&self, key: impl Into<K>, value: impl Into<V>) -> Result<()> {
@@ -120,6 +148,16 @@ impl<K: MapKey, V: MapValue> PersistentKeyValueStore<K, V> {
     }
 
     /// The value of a key; `None` if it has none.
+    ///
+    /// ```
+    /// # use cairndb::persistent_kv::{Config, PersistentKeyValueStore};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path();
+    /// let store: PersistentKeyValueStore<String, u32> = PersistentKeyValueStore::new(path, Config::default())?;
+    /// store.set("key", 1_u32)?;
+    /// assert_eq!(store.get("key"), Some(1));
+    /// # Ok::<(), cairndb::persistent_kv::Error>(())
+    /// ```
     ///
     /// # Panics
     /// Where [`Map::get`] fails: the signature has no place for an error, and `None` would say that there is no value.
@@ -133,6 +171,17 @@ impl<K: MapKey, V: MapValue> PersistentKeyValueStore<K, V> {
     }
 
     /// The entries in the order of their keys, as they are now: later changes do not disturb the iteration.
+    ///
+    /// ```
+    /// # use cairndb::persistent_kv::{Config, PersistentKeyValueStore};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path();
+    /// let store: PersistentKeyValueStore<String, u32> = PersistentKeyValueStore::new(path, Config::default())?;
+    /// store.set("b", 2_u32)?;
+    /// store.set("a", 1_u32)?;
+    /// assert_eq!(store.iter().map(|(_, value)| value).collect::<Vec<_>>(), [1, 2]);
+    /// # Ok::<(), cairndb::persistent_kv::Error>(())
+    /// ```
     ///
     /// # Panics
     /// While iterating, as [`get`](PersistentKeyValueStore::get).
@@ -168,7 +217,8 @@ impl<K: MapKey, V: prost::Message + Default> PersistentKeyValueStore<K, V> {
         Ok(self.map.set_bytes(&key.into(), &value.encode_to_vec())?)
     }
 
-    /// The message that is the value of a key; `None` if it has none. Only with the feature `prost`.
+    /// The message that is the value of a key; `None` if it has none. Only with the feature `prost`. See
+    /// [`set_proto`](PersistentKeyValueStore::set_proto) for an example.
     ///
     /// # Errors
     /// If the value is no such message.
@@ -186,6 +236,15 @@ impl<K: MapKey, V: prost::Message + Default> PersistentKeyValueStore<K, V> {
 
 impl<K, V> PersistentKeyValueStore<K, V> {
     /// What was taken over from persistent-kv when the store was opened first; `None` if there was nothing.
+    ///
+    /// ```
+    /// # use cairndb::persistent_kv::{Config, PersistentKeyValueStore};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path();
+    /// let store: PersistentKeyValueStore<String, u32> = PersistentKeyValueStore::new(path, Config::default())?;
+    /// assert!(store.taken_over().is_none());
+    /// # Ok::<(), cairndb::persistent_kv::Error>(())
+    /// ```
     #[must_use]
     pub fn taken_over(&self) -> Option<&Report> {
         self.report.as_ref()
