@@ -13,6 +13,11 @@ use crate::env::{File, Mapping};
 use crate::map::MapKey;
 
 const U64_FULL: &[u8] = include_bytes!("../../tests/fixtures/persistent-kv/u64/snapshot_4_0-of-1_full.bin");
+const U64_LOGS: [&[u8]; 3] = [
+    include_bytes!("../../tests/fixtures/persistent-kv/u64/snapshot_5_0-of-3_diff.bin"),
+    include_bytes!("../../tests/fixtures/persistent-kv/u64/snapshot_5_1-of-3_diff.bin"),
+    include_bytes!("../../tests/fixtures/persistent-kv/u64/snapshot_5_2-of-3_diff.bin"),
+];
 const STRING_FULL: &[u8] = include_bytes!("../../tests/fixtures/persistent-kv/string/snapshot_2_0-of-1_full.bin");
 
 /// A file in memory, to be read only.
@@ -154,6 +159,7 @@ fn every_flipped_bit<K: MapKey>(bytes: &[u8]) {
 
 #[test]
 fn a_flipped_bit_is_noticed_or_stays_in_its_record() {
+    U64_LOGS.into_iter().for_each(every_flipped_bit::<u64>);
     every_flipped_bit::<u64>(&U64_FULL[..first_records(U64_FULL, 40)]);
     every_flipped_bit::<String>(&STRING_FULL[..first_records(STRING_FULL, 40)]);
 }
