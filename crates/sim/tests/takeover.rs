@@ -6,9 +6,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cairndb::env::Env;
 use cairndb::map::Config;
 use cairndb::persistent_kv::{LossKind, Losses, PersistentKeyValueStore};
-use cairndb::{Durability, Error};
+use cairndb::{Code, Durability, Error, Options};
 use cairndb_sim::{Failure, Fault, SimEnv};
 
 type Store = PersistentKeyValueStore<String, String>;
@@ -27,7 +28,7 @@ fn record(key: &str, value: &str) -> Vec<u8> {
 /// A machine with a store: a full snapshot, a log of two shards, and a second one that a crash cut.
 fn machine() -> SimEnv {
     let env = SimEnv::new(1);
-    cairndb::env::Env::create_dir(&env, Path::new("store")).unwrap();
+    env.create_dir(Path::new("store")).unwrap();
     let cut = &record("never acknowledged", "value")[..9];
     let files = [
         ("lockfile", vec![]),
@@ -114,7 +115,7 @@ fn a_take_over_that_is_killed_twice_is_done_by_the_third_opening() {
 /// The fixture with integers, with this in the place of its last file.
 fn numbers(last: &[u8]) -> PersistentKeyValueStore<u64, Vec<u8>> {
     let env = SimEnv::new(1);
-    cairndb::env::Env::create_dir(&env, Path::new("store")).unwrap();
+    env.create_dir(Path::new("store")).unwrap();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cairndb/tests/fixtures/persistent-kv/u64");
     for entry in std::fs::read_dir(fixture).unwrap() {
         let path = entry.unwrap().path();
@@ -158,6 +159,31 @@ fn a_log_cut_at_any_byte_is_taken_over_to_its_last_whole_record() {
         }
     }
     assert_eq!((at, state.len()), (whole.len(), 245));
+}
+
+#[test]
+fn one_of_several_processes_takes_over_and_the_others_find_what_it_took() {
+    let one = machine();
+    let two = one.other_process();
+    let open = |env: &SimEnv| {
+        let options = Options { shared: true, ..Options::default() };
+        let config = Config { options, ..Config::default() };
+        Store::open_with(Arc::new(env.clone()), "store", config, Losses::Refuse)
+    };
+    one.create_dir(Path::new("store/.cairndb")).unwrap();
+    let turn = two.process_lock(Path::new("store/.cairndb/takeover.lock")).unwrap();
+    assert!(turn.try_exclusive().unwrap());
+    assert_eq!(open(&one).unwrap_err().code(), Code::Locked);
+    turn.release().unwrap();
+    let first = open(&one).unwrap();
+    let second = open(&two).unwrap();
+    for store in [&first, &second] {
+        assert_eq!(store.iter().collect::<BTreeMap<_, _>>(), expected());
+        assert!(store.taken_over().is_some());
+    }
+    first.set("later", "value").unwrap();
+    assert_eq!(second.get("later").as_deref(), Some("value"));
+    assert_eq!(originals(&one), originals(&machine()));
 }
 
 /// Whoever goes back to the original after a take-over that was killed finds later what the original has then.

@@ -46,7 +46,7 @@ pub struct Config {
 /// A map from keys to values that are there after the program has ended, in the order of the keys.
 ///
 /// All methods take `&self`: threads share a map by reference, or by clones, which are handles on the same one. It is in
-/// a directory of its own, which one process at a time may have open.
+/// a directory of its own, which one process at a time may have open, or several with [`Options::shared`].
 ///
 /// ```
 /// use cairndb::{Map, map::Config};

@@ -7,6 +7,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Losses;
 use super::files::{Group, find};
@@ -15,12 +16,14 @@ use super::records::{Item, Records};
 use super::report::{LossKind, Report};
 use crate::batch::{Durability, MAX_KEY_BYTES, MAX_VALUE_BYTES, Op};
 use crate::database::Database;
-use crate::env::{Env, LockAttempt, Mode};
+use crate::env::{Env, Mode, ProcessLock};
 use crate::error::{Code, Error, Result};
 use crate::map::{MapKey, TABLE};
 use crate::record::Kind;
 
 const LOCK: &str = "lockfile";
+/// Held by the process that takes over.
+const TURN: &str = "takeover.lock";
 /// Records are written in commits of about this many bytes.
 const COMMIT: usize = 1 << 20;
 /// No record of persistent-kv with anything in it is shorter, in bytes.
@@ -34,19 +37,21 @@ pub(super) fn take_over<K: MapKey>(
     db: &Database,
     losses: Losses,
 ) -> Result<Option<Report>> {
-    let begun = match Marker::load(env, home)? {
+    // In this order: what is taken over by another process is marked before the first record is there.
+    let empty = db.tables()?.is_empty();
+    match Marker::load(env, home)? {
         Some(Marker::Done(report)) => return Ok(Some(report)),
-        Some(Marker::Running) => true,
-        None => false,
-    };
-    if !begun && !db.tables()?.is_empty() {
-        return Ok(None);
+        None if !empty || find(env, directory, &mut Report::default())?.is_empty() => return Ok(None),
+        _ => {}
     }
-    let _lock = lock(env, directory)?;
+    let _locks = lock(env, directory, home)?;
+    if let Some(Marker::Done(report)) = Marker::load(env, home)? {
+        return Ok(Some(report));
+    }
     let mut report = Report::default();
     let groups = find(env, directory, &mut report)?;
     if groups.is_empty() {
-        return if begun { Err(vanished(directory)) } else { Ok(None) };
+        return Err(vanished(directory));
     }
     let source = Source { env, directory, groups };
     source.read::<K>(&mut report, &mut |_, _| Ok(()))?;
@@ -67,21 +72,24 @@ pub(super) fn take_over<K: MapKey>(
     Ok(Some(report))
 }
 
-/// Keeps the original from running meanwhile. Without its lock file it is not running.
-fn lock(env: &dyn Env, directory: &Path) -> Result<Option<Box<dyn Send + Sync>>> {
+/// Keeps other processes that share the map from taking over too, and the original from running meanwhile. Without its
+/// lock file it is not running.
+fn lock(env: &dyn Env, directory: &Path, home: &Path) -> Result<Vec<Arc<dyn ProcessLock>>> {
+    let ours = hold(env, &home.join(TURN), "another process takes the store over; open it again when that is done")?;
     let path = directory.join(LOCK);
     match env.file_len(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![ours]),
         found => found.map_err(|error| Error::io(&path, "look at the store's lock", &error))?,
     };
-    match env.lock_foreign(&path) {
-        Ok(LockAttempt::Held(guard)) => Ok(Some(guard)),
-        Ok(LockAttempt::Busy(_)) => {
-            let what = "a program has the store open with persistent-kv; end it, then open the store again";
-            Err(Error::new(Code::Locked, what).about(&path))
-        }
-        Err(error) => Err(Error::io(&path, "take the store's lock", &error)),
-    }
+    let what = "a program has the store open with persistent-kv; end it, then open the store again";
+    Ok(vec![ours, hold(env, &path, what)?])
+}
+
+/// Takes the lock on a file until it is dropped. The file's bytes stay as they are.
+fn hold(env: &dyn Env, path: &Path, busy: &str) -> Result<Arc<dyn ProcessLock>> {
+    let failed = |error: io::Error| Error::io(path, "take the lock", &error);
+    let lock = env.process_lock(path).map_err(failed)?;
+    if lock.try_exclusive().map_err(failed)? { Ok(lock) } else { Err(Error::new(Code::Locked, busy).about(path)) }
 }
 
 fn vanished(directory: &Path) -> Error {
