@@ -257,8 +257,8 @@ export const defects = [
   {
     name: 'versions begin again with each write',
     file: source('commit.rs'),
-    from: 'let version = self.version(current) + 1;',
-    to: 'let version = 1;',
+    from: 'version: self.version(current) + 1, time: self.now',
+    to: 'version: 1, time: self.now',
     test: model,
   },
   {

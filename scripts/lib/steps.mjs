@@ -9,7 +9,7 @@ const script = (path, ...args) => check(process.execPath, `${root}${path}`, ...a
 
 async function cargoTest() {
   // One pipe for both streams keeps each result behind the name of the binary that it belongs to.
-  const command = 'cargo test --workspace --no-fail-fast --color never 2>&1';
+  const command = 'cargo test --workspace --features cairndb/prost --no-fail-fast --color never 2>&1';
   const { code, output } = await run(command, [], { show: true, shell: true });
   return { code, suites: cargoSuites(output) };
 }
@@ -45,7 +45,8 @@ export async function listSteps() {
     {
       name: 'clippy',
       group: 'rust',
-      run: () => check('cargo', 'clippy', '--workspace', '--all-targets', '--', '-D', 'warnings'),
+      run: () =>
+        check('cargo', 'clippy', '--workspace', '--features', 'cairndb/prost', '--all-targets', '--', '-D', 'warnings'),
     },
     { name: 'build facade', group: 'js package', run: () => script('node_modules/tsdown/dist/run.mjs') },
     { name: 'check types', group: 'js', needs: ['build facade'], run: () => script('node_modules/typescript/bin/tsc') },
