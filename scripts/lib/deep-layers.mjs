@@ -75,6 +75,7 @@ export const layers = [
   simulation('lies', 1, 'histories crashed on a disk that acknowledges syncs seconds before it does them'),
   simulation('faults', 3, 'every operation of a history fails, in every way, once and from then on'),
   simulation('models', 2, 'long histories, with crashes and without, every answer compared with a model'),
+  simulation('sharing', 2, 'processes that share a directory do one history between them, and are killed'),
   corruption,
   kills,
   fuzz,

@@ -160,7 +160,7 @@ impl Inner {
                 Lane::Sync,
                 self.options.sync_interval,
                 |inner| {
-                    let _told_by_the_next_write = inner.syncer.sync_all();
+                    let _told_by_the_next_write = inner.sync(None);
                 },
             );
         }

@@ -94,7 +94,7 @@ impl Database {
             // What was acknowledged from memory, the operating system does not have yet.
             self.0.core.lock().journal.write_out()?;
         }
-        self.0.sync(ticket)
+        self.0.sync(Some(ticket))
     }
 
     /// How long a writer should wait before its next write because flushing lags; [`Database::commit`] does so by
@@ -244,7 +244,7 @@ impl Database {
         // What others have committed was acknowledged too.
         self.0.follow()?;
         self.0.core.lock().journal.write_out()?;
-        self.0.syncer.sync_all()?;
+        self.0.sync(None)?;
         self.0.background_error().map_or(Ok(()), Err)
     }
 
@@ -288,6 +288,8 @@ impl Database {
     /// Figures about what the database holds and has done.
     #[must_use]
     pub fn stats(&self) -> Stats {
+        // If that fails the figures are those of what this process knows, and the next read tells why.
+        let _told_by_the_next_read = self.0.follow();
         self.0.stats()
     }
 
@@ -357,17 +359,6 @@ impl Inner {
         self.counters.appended(frame.len(), 0, 0);
         self.catalog.write().shapes.push(Arc::new(shape));
         Ok(Some(number))
-    }
-
-    fn sync(&self, ticket: Ticket) -> Result<()> {
-        let outcome = self.syncer.sync(ticket);
-        if outcome.is_err()
-            && let Some(sharing) = &self.sharing
-            && self.check_open().is_ok()
-        {
-            sharing.fail();
-        }
-        outcome
     }
 
     fn close(self: &Arc<Self>) -> Result<()> {

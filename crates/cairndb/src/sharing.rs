@@ -33,7 +33,7 @@ use crate::catalog::Target;
 use crate::env::{Env, ProcessLock, SharedNumbers};
 use crate::error::{Code, Error, Result};
 use crate::inner::{Core, Generations, Inner};
-use crate::journal::{ReplayFrom, SegmentEnd, sync_segment, walk};
+use crate::journal::{ReplayFrom, SegmentEnd, Ticket, sync_segment, walk};
 use crate::manifest::{Manifest, StoneEntry};
 use crate::merge::stone_path;
 use crate::options::Options;
@@ -170,7 +170,7 @@ impl Sharing {
     }
 
     /// Tells the others that nothing more may be appended.
-    pub(crate) fn fail(&self) {
+    fn fail(&self) {
         self.numbers.store(FAILED, 1);
     }
 }
@@ -366,6 +366,16 @@ impl Drop for Upkeep<'_> {
 }
 
 impl Inner {
+    /// Brings to the disk what was written up to `ticket`, or all of it. If that fails nobody appends any more.
+    pub(crate) fn sync(&self, ticket: Option<Ticket>) -> Result<()> {
+        let outcome = ticket.map_or_else(|| self.syncer.sync_all(), |ticket| self.syncer.sync(ticket));
+        // Whoever has closed may not speak for the others.
+        if let (Err(_), Some(sharing), Ok(())) = (&outcome, &self.sharing, self.check_open()) {
+            sharing.fail();
+        }
+        outcome
+    }
+
     /// Takes the commit lock.
     pub(crate) fn committing(&self) -> Result<Committing<'_>> {
         let mut core = self.core.lock();
@@ -410,9 +420,10 @@ impl Inner {
     pub(crate) fn up_to_date<T>(&self, read: impl Fn() -> Result<T>) -> Result<T> {
         loop {
             self.follow()?;
+            let generation = self.sharing.as_ref().map(|sharing| sharing.generation.load(Ordering::Acquire));
             let outcome = read();
-            let replaced = self.sharing.as_ref().is_some_and(Sharing::is_behind);
-            if outcome.is_ok() || !replaced {
+            let present = self.sharing.as_ref().map(|sharing| sharing.read().1.generation);
+            if outcome.is_ok() || present <= generation {
                 return outcome;
             }
         }
@@ -427,7 +438,7 @@ impl Inner {
             match self.advance(sharing, core, &announced) {
                 Ok(()) => sharing.followed.store(version, Ordering::Release),
                 // What it names may have been replaced, and removed.
-                Err(_) if sharing.version() != version => {}
+                Err(_) if sharing.read().1.generation > announced.generation => {}
                 Err(error) => return Err(error),
             }
         }

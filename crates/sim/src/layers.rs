@@ -3,6 +3,7 @@
 use crate::crash::Tears;
 use crate::explore::{Depth, crash_a_liar, crash_everywhere};
 use crate::histories::{crashing_history, history};
+use crate::members::shared_history;
 use crate::shrink::Chosen;
 use crate::suffering::{self, fail_everywhere};
 
@@ -64,6 +65,16 @@ pub const LAYERS: &[Layer] = &[
         steps: LONG,
         counts: &["steps", "crashes"],
         run: |seed, steps| vec![history(seed, LONG, steps) + LONG as u64, crashing_history(seed, LONG, steps)],
+    },
+    Layer {
+        name: "sharing",
+        about: "compares what processes find that share a directory with the model, and kills them",
+        steps: LONG,
+        counts: &["steps", "kills", "power losses"],
+        run: |seed, steps| {
+            let mishaps = shared_history(seed, LONG, steps);
+            vec![LONG as u64, mishaps.kills, mishaps.crashes]
+        },
     },
 ];
 
