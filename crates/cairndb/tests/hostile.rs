@@ -246,3 +246,15 @@ fn values_nested_without_bounds_are_mapped_without_recursion() {
     scratch.reopen();
     assert!(scratch.db.get("t", b"deep").unwrap().unwrap().value == *value.as_bytes());
 }
+
+#[test]
+fn a_manifest_under_the_name_of_another_generation_is_refused_where_its_number_stands() {
+    let scratch = closed();
+    let forged = scratch.directory.path().join("000000000099.manifest");
+    fs::copy(newest(scratch.directory.path(), "manifest"), &forged).unwrap();
+    for number in 1..99 {
+        let _may_not_be_there = fs::remove_file(scratch.directory.path().join(format!("{number:012}.manifest")));
+    }
+    let error = open(scratch.directory.path()).unwrap_err();
+    assert_eq!((error.code(), error.path(), error.offset()), (Code::Corrupt, Some(&*forged), Some(20)));
+}

@@ -108,3 +108,29 @@ fn a_failed_sync_stops_all_until_all_have_closed() {
     assert!(get(&again, "k").is_some());
     again.commit(&[op], Durability::Full).unwrap();
 }
+
+#[test]
+fn what_a_process_left_that_died_in_a_flush_is_removed_by_whoever_does_the_upkeep_next() {
+    let mut died = 0;
+    for steps in 0..40 {
+        let one = SimEnv::new(steps);
+        let two = one.other_process();
+        let (a, b) = (open(&one), open(&two));
+        put(&a, "k", "1");
+        one.kill_after(steps);
+        let flushed = a.checkpoint();
+        if one.is_alive() {
+            flushed.unwrap();
+            continue;
+        }
+        died += 1;
+        put(&b, "l", "2");
+        b.compact().unwrap();
+        let mut kinds: Vec<String> = two.names(Path::new("db"));
+        kinds.retain(|name| name.contains(".stone") || name.contains(".manifest"));
+        assert_eq!(kinds.len(), 2, "one table file and one manifest after {steps} steps: {kinds:?}");
+        assert_eq!((get(&b, "k").as_deref(), get(&b, "l").as_deref()), (Some("1"), Some("2")));
+        assert!(b.verify().unwrap().damage.is_empty());
+    }
+    assert!(died > 15, "{died}");
+}
