@@ -202,12 +202,17 @@ pub(crate) struct Merged {
 
 impl Merged {
     /// Merges `runs`, newest first, which all go in the same direction.
-    pub(crate) fn new(runs: Vec<Run>, reverse: bool) -> Self {
+    pub(crate) fn new(mut runs: Vec<Run>, reverse: bool) -> Self {
+        // Most memtables have nothing in a range, and what is at its end stays there.
+        runs.retain(|run| run.current.is_some());
         Merged { runs, reverse, at_next: Vec::new() }
     }
 
     /// The next key's newest record.
     pub(crate) fn next(&mut self) -> Result<Option<Row>> {
+        if let [only] = self.runs.as_mut_slice() {
+            return only.take();
+        }
         self.at_next.clear();
         for (index, run) in self.runs.iter().enumerate() {
             let Some(key) = run.key() else { continue };

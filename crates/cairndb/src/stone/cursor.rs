@@ -44,10 +44,12 @@ pub(crate) struct StoneCursor {
 struct Block {
     number: u64,
     window: Window,
+    /// Offset of the first record.
+    start: u64,
     /// Offset of the record after the gap, or the end of the window.
     gap: u64,
-    /// Offsets of the block's records in front of the gap: records can be walked forward only.
-    passed: Vec<u64>,
+    /// Offsets of the block's records in front of the gap, once somebody walks backwards: records are read forward only.
+    passed: Option<Vec<u64>>,
 }
 
 impl StoneCursor {
@@ -66,7 +68,7 @@ impl StoneCursor {
             Seek::End => blocks,
             _ => blocks::partition_point(0, blocks, |block| {
                 let (start, window) = blocks::window(&self.stone, block)?;
-                Ok(place.is_after(window.record(&self.stone, start)?.key()))
+                Ok(place.is_after(window.intact(&self.stone, start)?.entry.key))
             })?,
         };
         self.block = Some(self.enter(after.saturating_sub(1), place)?);
@@ -87,45 +89,62 @@ impl StoneCursor {
         }
         let Some(block) = &mut self.block else { return Ok(None) };
         let record = block.window.record(&self.stone, block.gap)?;
-        block.pass(&record);
+        if let Some(passed) = &mut block.passed {
+            passed.push(block.gap);
+        }
+        block.gap = record.end();
         Ok(Some(record))
     }
 
     /// The record in front of the gap, which moves in front of it; `None` at the start.
     pub(crate) fn prev(&mut self) -> Result<Option<StoneRecord>> {
         let before = match &self.block {
-            Some(block) if block.passed.is_empty() => block.number.checked_sub(1),
+            Some(block) if block.gap == block.start => block.number.checked_sub(1),
             _ => None,
         };
         if let Some(number) = before {
             self.block = Some(self.enter(number, Seek::End)?);
         }
         let Some(block) = &mut self.block else { return Ok(None) };
-        let Some(at) = block.passed.last().copied() else { return Ok(None) };
+        let Some(at) = block.passed(&self.stone)?.last().copied() else { return Ok(None) };
         let record = block.window.record(&self.stone, at)?;
-        block.passed.pop();
+        block.passed(&self.stone)?.pop();
         block.gap = at;
         Ok(Some(record))
     }
 
     /// A block with the gap as near to the place as its records allow.
     fn enter(&self, number: u64, place: Seek<'_>) -> Result<Block> {
-        let (gap, window) = blocks::window(&self.stone, number)?;
-        let mut block = Block { number, window, gap, passed: Vec::new() };
-        while !matches!(place, Seek::Start) && block.gap < block.window.end() {
-            let record = block.window.record(&self.stone, block.gap)?;
-            if !place.is_after(record.key()) {
-                break;
+        let (start, window) = blocks::window(&self.stone, number)?;
+        let mut block = Block { number, window, start, gap: start, passed: None };
+        match place {
+            Seek::Start => {}
+            Seek::End => block.gap = block.window.end(),
+            _ => {
+                while block.gap < block.window.end() {
+                    let frame = block.window.intact(&self.stone, block.gap)?;
+                    if !place.is_after(frame.entry.key) {
+                        break;
+                    }
+                    block.gap += frame.len as u64;
+                }
             }
-            block.pass(&record);
         }
         Ok(block)
     }
 }
 
 impl Block {
-    fn pass(&mut self, record: &StoneRecord) {
-        self.passed.push(self.gap);
-        self.gap = record.end();
+    fn passed(&mut self, stone: &Stone) -> Result<&mut Vec<u64>> {
+        if self.passed.is_none() {
+            let mut passed = Vec::new();
+            let mut at = self.start;
+            while at < self.gap {
+                passed.push(at);
+                at += self.window.intact(stone, at)?.len as u64;
+            }
+            self.passed = Some(passed);
+        }
+        Ok(self.passed.get_or_insert_default())
     }
 }

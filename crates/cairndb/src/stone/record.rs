@@ -112,14 +112,16 @@ impl Window {
         Frame::read(self.bytes.all().get(start..end)?, at, header)
     }
 
-    fn place(&self, stone: &Stone, at: u64) -> Result<Place> {
+    /// The record at a file offset, checked, where it stands.
+    pub(super) fn intact(&self, stone: &Stone, at: u64) -> Result<Frame<'_>> {
         let frame = self.frame(&stone.footer()?.header, at);
         let frame = frame.ok_or_else(|| stone.damaged(at, "there is no record where one should be"))?;
-        if !frame.intact {
-            return Err(stone.damaged(at, "a record fails its checksum"));
-        }
-        let Entry { key, meta, value } = frame.entry;
-        let end = at + frame.len as u64;
+        if frame.intact { Ok(frame) } else { Err(stone.damaged(at, "a record fails its checksum")) }
+    }
+
+    fn place(&self, stone: &Stone, at: u64) -> Result<Place> {
+        let Frame { entry: Entry { key, meta, value }, len, .. } = self.intact(stone, at)?;
+        let end = at + len as u64;
         let key_at = (end - self.origin) as usize - value.len() - key.len();
         Ok(Place { meta, key_at, key_len: key.len(), value_len: value.len(), end })
     }
