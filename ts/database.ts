@@ -5,6 +5,7 @@
  */
 import type { Dictionaries, Dictionary } from './dictionary.ts';
 import { fromNative } from './errors.ts';
+import type { Inside } from './import.ts';
 import { type RangeOptions, Rows, rawRange } from './iterate.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { type Level, type NativeHandle, native, type RawEntry } from './native.ts';
@@ -53,13 +54,6 @@ export interface DatabaseRecord<T = Value> {
   readonly dictionaryName: string | null;
 }
 
-/** What the drop-ins of the package need of an instance besides its methods. */
-export interface Inside {
-  /** The session, while the database is open. */
-  readonly session: Session;
-  readonly means: Means;
-}
-
 /** For the drop-ins: not exported by the package. */
 export let insideOf: (db: CairnDB) => Inside;
 
@@ -67,7 +61,7 @@ export let insideOf: (db: CairnDB) => Inside;
  * An embedded, durable key-value database in a directory.
  *
  * Several instances, also of several worker threads, may open one directory; they see each other's writes at once, and
- * each has its own dictionaries. Another process is refused (`ERR_CAIRN_LOCKED`).
+ * each has its own dictionaries. Another process is refused (`ERR_CAIRN_LOCKED`), unless all open it with `access: 'shared'`.
  *
  * Asynchronous methods report every error by rejecting, bad arguments too, and then nothing was written. Operations take
  * effect in the order of the calls, whether or not their promises are awaited, and a read sees every earlier write of

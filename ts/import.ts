@@ -8,11 +8,18 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type CairnDB, insideOf } from './database.ts';
 import { fromNative } from './errors.ts';
 import type { NativeHandle } from './native.ts';
-import { type Origin, putOperation } from './operation.ts';
+import { type Means, type Origin, putOperation } from './operation.ts';
 import { checkBatch } from './outcome.ts';
 import { Packer } from './pack.ts';
-import type { Group } from './session.ts';
+import type { Group, Session } from './session.ts';
 import { NO_TERMS } from './terms.ts';
+
+/** What the drop-ins of the package need of an instance besides its methods. */
+export interface Inside {
+  /** The session, while the database is open. */
+  readonly session: Session;
+  readonly means: Means;
+}
 
 /** A record of another store, as it is to be here. */
 export interface ImportedRecord extends Origin {
