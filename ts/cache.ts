@@ -17,6 +17,9 @@ export class ObjectCache {
   /** What was used since the other half filled up; and that half, by table. */
   #recent = new Map<string, Values>();
   #older = new Map<string, Values>();
+  /** The table that was asked for last, and what of it was used: most reads are of the same table as the one before. */
+  #table: string | undefined;
+  #values: Values | undefined;
   #size = 0;
 
   constructor(limit: number, changes: Int32Array) {
@@ -28,7 +31,8 @@ export class ObjectCache {
   /** The value under a key; undefined if it is not in the cache. */
   get(table: string, key: string): unknown {
     if (Atomics.load(this.#changes, 0) !== this.#known) this.#clear();
-    const value = this.#recent.get(table)?.get(key);
+    if (table !== this.#table) this.#turnTo(table);
+    const value = this.#values?.get(key);
     if (value !== undefined) return value;
     const older = this.#older.get(table)?.get(key);
     if (older !== undefined) this.#add(table, key, older);
@@ -71,26 +75,34 @@ export class ObjectCache {
     if (mark === this.#known && now === ((mark + 2) | 0)) this.#known = now;
   }
 
+  #turnTo(table: string): void {
+    this.#table = table;
+    this.#values = this.#recent.get(table);
+  }
+
   #add(table: string, key: string, value: unknown): void {
-    if (this.#size >= this.#limit / 2) {
-      this.#older = this.#recent;
-      this.#recent = new Map();
-      this.#size = 0;
-    }
+    if (this.#size >= this.#limit / 2) this.#begin(this.#recent);
     let values = this.#recent.get(table);
     if (values === undefined) {
       values = new Map();
       this.#recent.set(table, values);
+      this.#table = undefined;
     }
     values.set(key, value);
     this.#size += 1;
   }
 
+  /** Lets what is in the cache go, but for `older`. */
+  #begin(older: Map<string, Values>): void {
+    this.#older = older;
+    this.#recent = new Map();
+    this.#table = undefined;
+    this.#size = 0;
+  }
+
   #clear(): void {
     this.#known = Atomics.load(this.#changes, 0);
-    this.#recent = new Map();
-    this.#older = new Map();
-    this.#size = 0;
+    this.#begin(new Map());
   }
 }
 

@@ -6,7 +6,7 @@
 import type { Dictionaries, Dictionary } from './dictionary.ts';
 import { fromNative } from './errors.ts';
 import type { Inside } from './import.ts';
-import { type RangeOptions, Rows, rawRange } from './iterate.ts';
+import { all, type RangeOptions, Rows, rawRange } from './iterate.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { type Level, type NativeHandle, native, type RawEntry } from './native.ts';
 import {
@@ -298,10 +298,7 @@ export class CairnDB {
   /** The value under `key`, or `undefined` if there is none or it has expired. */
   async get<T = Value>(table: string, key: string): Promise<T | undefined>;
   async get(table: string, key?: string): Promise<unknown> {
-    if (key !== undefined) return this.getSync(table, key);
-    const entries = [];
-    for await (const entry of this.entries(table)) entries.push(entry);
-    return entries;
+    return key !== undefined ? this.getSync(table, key) : all(this.entries(table));
   }
 
   /** What `get(table, key)` resolves to, now. It does not wait for the disk, but may have to read from it. */

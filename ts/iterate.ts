@@ -158,3 +158,10 @@ function next<T>(cursor: NativeCursor, max: number, decode: Decode<T>): T[] {
 function invalid(message: string): CairnError {
   return new CairnError('ERR_CAIRN_INVALID_RANGE', message);
 }
+
+/** What an iteration yields. A function of its own, since each call of an async function takes room for all its variables. */
+export async function all<T>(rows: AsyncIterable<T>): Promise<T[]> {
+  const items = [];
+  for await (const item of rows) items.push(item);
+  return items;
+}
