@@ -271,6 +271,7 @@ impl Write {
 
 impl<'p, 'o> Plan<'p, 'o> {
     fn new(inner: &'p Inner, frame: FrameBuilder, now: u64, next_table: u32, expected: usize) -> Self {
+        let remembered = if expected > 1 { expected } else { 0 };
         Plan {
             inner,
             frame,
@@ -281,7 +282,7 @@ impl<'p, 'o> Plan<'p, 'o> {
             by_name: HashMap::new(),
             last: None,
             created: Vec::new(),
-            pending: HashMap::default(),
+            pending: HashMap::with_capacity_and_hasher(remembered, RandomState::default()),
             writes: Vec::with_capacity(expected),
         }
     }
