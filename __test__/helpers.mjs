@@ -174,6 +174,24 @@ export async function runFixture(t, name, ...args) {
   return stdout;
 }
 
+/** Kills a child once it has printed `least` lines, and resolves with all that it printed, which is nothing but lines. */
+export async function killedAfter(child, least) {
+  const end = ended(child);
+  await new Promise((resolve) => {
+    let lines = 0;
+    child.stdout.on('data', (text) => {
+      lines += text.split('\n').length - 1;
+      if (lines >= least) resolve();
+    });
+  });
+  child.kill('SIGKILL');
+  const { stdout, stderr } = await end;
+  assert.equal(stderr, '');
+  const printed = stdout.split('\n').slice(0, -1);
+  assert.ok(printed.length >= least);
+  return printed;
+}
+
 /** Resolves with the next line that a child prints. */
 export function nextLine(child) {
   return new Promise((resolve, reject) => {

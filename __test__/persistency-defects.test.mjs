@@ -12,7 +12,7 @@ import { Worker } from 'node:worker_threads';
 import { CairnDB } from 'cairndb';
 import { Persistency } from 'cairndb/persistency';
 import { needs, runScript } from './disks/machine.mjs';
-import { ended, onEnd, runFixture, spawnFixture } from './helpers.mjs';
+import { killedAfter, onEnd, runFixture, spawnFixture } from './helpers.mjs';
 import { filesOf, writeFiles } from './persistency/files.mjs';
 import { contentOf, newFolder, open, openAt, reopen } from './persistency/helpers.mjs';
 
@@ -183,19 +183,7 @@ test('what was set or deleted is there after the process is killed', async (t) =
   const folder = newFolder(t);
   for (const least of [1, 10, 200]) {
     const writer = spawnFixture(t, 'persistency-writer.mjs', [folder]);
-    const end = ended(writer);
-    await new Promise((resolve) => {
-      let lines = 0;
-      writer.stdout.on('data', (text) => {
-        lines += text.split('\n').length - 1;
-        if (lines >= least) resolve();
-      });
-    });
-    writer.kill('SIGKILL');
-    const { stdout, stderr } = await end;
-    assert.equal(stderr, '');
-    const acknowledged = stdout.split('\n').slice(0, -1);
-    assert.ok(acknowledged.length >= least);
+    const acknowledged = await killedAfter(writer, least);
     const expected = new Map();
     for (const line of acknowledged) {
       const [action, index] = line.split(' ');

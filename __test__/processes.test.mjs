@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ended, newDirectory, nextLine, open, openAt, rejects, runFixture, spawnFixture } from './helpers.mjs';
+import {
+  ended,
+  killedAfter,
+  newDirectory,
+  nextLine,
+  open,
+  openAt,
+  rejects,
+  runFixture,
+  spawnFixture,
+} from './helpers.mjs';
 
 test('a second process is refused, and told the process id of the first', async (t) => {
   const directory = newDirectory(t);
@@ -38,19 +48,7 @@ for (const durability of ['os', 'full']) {
     const directory = newDirectory(t);
     for (const least of [1, 50, 500]) {
       const writer = spawnFixture(t, 'writer.mjs', [directory, durability]);
-      const end = ended(writer);
-      await new Promise((resolve) => {
-        let lines = 0;
-        writer.stdout.on('data', (text) => {
-          lines += text.split('\n').length - 1;
-          if (lines >= least) resolve();
-        });
-      });
-      writer.kill('SIGKILL');
-      const { stdout, stderr } = await end;
-      assert.equal(stderr, '');
-      const acknowledged = stdout.split('\n').slice(0, -1).map(Number);
-      assert.ok(acknowledged.length >= least);
+      const acknowledged = (await killedAfter(writer, least)).map(Number);
       const db = await openAt(t, directory);
       for (const index of acknowledged) {
         assert.equal((await db.get('t', `k${index}`))?.index, index, `k${index} was acknowledged`);

@@ -108,6 +108,15 @@ export class CairnError extends Error {
   }
 }
 
+/** What `call` returns, or throws as an error of ours. */
+export function translated<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw fromNative(error);
+  }
+}
+
 /**
  * The error of a native call as ours, with the caller's stack: an error that was made in native code, or in a callback
  * of it, has none that is of use. The native one stays reachable as `cause`.

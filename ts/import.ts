@@ -6,11 +6,10 @@
  */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type CairnDB, insideOf } from './database.ts';
-import { fromNative } from './errors.ts';
+import { translated } from './errors.ts';
 import type { NativeHandle } from './native.ts';
 import { type Means, type Origin, putOperation } from './operation.ts';
 import { checkBatch } from './outcome.ts';
-import { Packer } from './pack.ts';
 import type { Group, Session } from './session.ts';
 import { NO_TERMS } from './terms.ts';
 
@@ -36,9 +35,6 @@ const TURN_POLL = 5;
 /** Acknowledged once the operating system has it. */
 const OS = 1;
 
-/** One for all: packing is synchronous. */
-const packer = new Packer();
-
 /**
  * Writes records of another store with the versions and times that they have, into a table in which there are no records
  * under these keys. Resolves once the operating system has them.
@@ -57,13 +53,12 @@ export async function importRecords(db: CairnDB, table: string, records: Iterabl
 function submit(db: CairnDB, table: string, record: ImportedRecord): Group {
   const { key, value, version, timestamp, expiration, dictionaryName } = record;
   const terms = { ...NO_TERMS, expiration: expiration ?? undefined, dictionary: dictionaryName ?? undefined };
+  const { session, means } = translated(() => insideOf(db));
+  const { packer } = means;
   const mark = packer.at;
   try {
-    const { session, means } = insideOf(db);
-    const operation = putOperation(table, key, value, terms, { ...means, packer }, { version, timestamp });
-    return session.submit([operation], OS, packer);
-  } catch (error) {
-    throw fromNative(error);
+    const operation = putOperation(table, key, value, terms, means, { version, timestamp });
+    return translated(() => session.submit([operation], OS, packer));
   } finally {
     packer.release(mark);
   }
@@ -79,7 +74,7 @@ async function imported(group: Group): Promise<void> {
 export async function inTurn<T>(db: CairnDB, work: () => Promise<T>): Promise<T> {
   const { handle } = insideOf(db).session;
   // Who has the turn may be in another thread, whose event loop this one cannot hear of.
-  while (!takeTurn(handle)) await setTimeout(TURN_POLL);
+  while (!translated(() => handle.takeTurn())) await setTimeout(TURN_POLL);
   try {
     return await work();
   } finally {
@@ -90,18 +85,10 @@ export async function inTurn<T>(db: CairnDB, work: () => Promise<T>): Promise<T>
 /** As {@link inTurn}, for who may not wait but by blocking. */
 export function inTurnSync<T>(handle: NativeHandle, work: () => T): T {
   const never = new Int32Array(new SharedArrayBuffer(4));
-  while (!takeTurn(handle)) Atomics.wait(never, 0, 0, TURN_POLL);
+  while (!translated(() => handle.takeTurn())) Atomics.wait(never, 0, 0, TURN_POLL);
   try {
     return work();
   } finally {
     handle.endTurn();
-  }
-}
-
-function takeTurn(handle: NativeHandle): boolean {
-  try {
-    return handle.takeTurn();
-  } catch (error) {
-    throw fromNative(error);
   }
 }

@@ -37,6 +37,12 @@ import {
 import { dirname, join } from 'node:path';
 import { CairnError } from './errors.ts';
 
+/**
+ * Where a drop-in keeps its database, in the directory of the original: PikoDB takes every other name there for a table,
+ * but passes over those that begin like this.
+ */
+export const HOME = '.cairndb';
+
 const FILE = 'takeover.json';
 const FORMAT = 1;
 const CHUNK_BYTES = 1024 * 1024;
@@ -115,6 +121,12 @@ export function readTakeover(home: string, system: string): TakeoverState | unde
     throw damaged(path, 'is not JSON', error);
   }
   return stateOf(path, content, system);
+}
+
+/** The report of a take-over of `system` into the database in `home`; `undefined` if there was none, or not all of it. */
+export function reportOf(home: string, system: string): TakeoverReport | undefined {
+  const found = readTakeover(home, system);
+  return found?.state === 'done' ? { system, files: found.files, refused: found.refused } : undefined;
 }
 
 /**

@@ -9,11 +9,11 @@ import { CairnDB } from '../database.ts';
 import { CairnError } from '../errors.ts';
 import { inTurn } from '../import.ts';
 import { type DatabaseOptions, resolveDirectory } from '../options.ts';
-import { type Removal, readTakeover, removeOriginals, type TakeoverReport } from '../takeover.ts';
+import { HOME, type Removal, removeOriginals, reportOf, type TakeoverReport } from '../takeover.ts';
 import { describe, isWellFormed } from '../validate.ts';
 import { KeyError, PathError, StoreError } from './errors.ts';
 import { placeOfMember, tableOfKey } from './keys.ts';
-import { HOME, SYSTEM, takeOver } from './takeover.ts';
+import { SYSTEM, takeOver } from './takeover.ts';
 
 /** How long writes may stay in memory. */
 export interface StoreOptions {
@@ -173,10 +173,7 @@ export class Store {
 
   /** What was taken over from dskvs, and what was not, with the reason; `undefined` if there was nothing. */
   takeover(): TakeoverReport | undefined {
-    const state = readTakeover(this.#loaded().directory, SYSTEM);
-    if (state === undefined) return undefined;
-    const { system, files, refused } = state;
-    return { system, files, refused };
+    return reportOf(this.#loaded().directory, SYSTEM);
   }
 
   /**

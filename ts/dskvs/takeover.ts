@@ -13,6 +13,7 @@ import {
   dueTakeover,
   fingerprintOf,
   finishTakeover,
+  HOME,
   type RefusedFile,
   readTakeover,
   type TakenFile,
@@ -22,8 +23,6 @@ import { keyOfMember, tableOfCollection } from './keys.ts';
 import { parsePage } from './page.ts';
 
 export const SYSTEM = 'dskvs';
-/** Where the database is, in the directory of the store. */
-export const HOME = '.cairndb';
 
 /**
  * Takes over what dskvs wrote in `directory`, unless that was done before. `db` is the open database in it, whose lock

@@ -6,19 +6,16 @@
 import { opendirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CairnError } from '../errors.ts';
-import { type Removal, removeOriginals, type TakeoverReport } from '../takeover.ts';
+import { HOME, type Removal, removeOriginals, reportOf, type TakeoverReport } from '../takeover.ts';
 import { describe, isWellFormed } from '../validate.ts';
 import { engineOptions, type PersistencyOptions, resolveArguments } from './options.ts';
 import { DATA_FILE, ENTRIES_FILE, openOriginals } from './originals.ts';
 import { Store } from './store.ts';
-import { reportOf, takeOver } from './takeover.ts';
+import { SYSTEM, takeOver } from './takeover.ts';
 
 export { CairnError, type ErrorCode } from '../errors.ts';
 export type { RefusedFile, Removal, TakenFile, TakeoverReport } from '../takeover.ts';
 export type { PersistencyOptions } from './options.ts';
-
-/** The directory in the folder that is the database. */
-const HOME = '.cairndb';
 
 /** How much of the disk is in use, as ranges of bytes, each from its first byte to the one behind its last. */
 export interface AllocatedBlocks {
@@ -71,7 +68,7 @@ export class Persistency {
     this.#home = join(this.#folder, HOME);
     opendirSync(this.#folder).closeSync();
     // Before anything is written: the files may be those of another program.
-    const originals = reportOf(this.#home) === undefined ? openOriginals(this.#folder) : undefined;
+    const originals = reportOf(this.#home, SYSTEM) === undefined ? openOriginals(this.#folder) : undefined;
     try {
       const store = new Store(this.#home, engineOptions(this.#home, reclaimDelay));
       try {
@@ -154,7 +151,7 @@ export class Persistency {
    * ```
    */
   takeover(): TakeoverReport | undefined {
-    return reportOf(this.#home);
+    return reportOf(this.#home, SYSTEM);
   }
 
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { CairnError, fromNative } from '../errors.ts';
+import { CairnError, translated } from '../errors.ts';
 import { inTurnSync } from '../import.ts';
 import {
   KIND_BYTES,
@@ -166,13 +166,4 @@ function split(stored: Buffer): { readonly key: Buffer; readonly value: Buffer }
 function bytesOf(value: string | RawValue): Buffer {
   if (Buffer.isBuffer(value)) return value;
   throw new CairnError('ERR_CAIRN_UNSUPPORTED', 'A stored value is no Buffer: another program wrote it.');
-}
-
-/** What `call` returns, or throws as an error of ours. */
-function translated<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    throw fromNative(error);
-  }
 }

@@ -11,26 +11,17 @@ import {
   finishTakeover,
   type RefusedFile,
   readTakeover,
-  type TakeoverReport,
 } from '../takeover.ts';
 import { isNewer } from './format.ts';
 import { DATA_FILE, ENTRIES_FILE, type Originals } from './originals.ts';
 import { scan } from './scan.ts';
 import { type Store, TABLE, type Write } from './store.ts';
 
-const SYSTEM = 'persistency';
+export const SYSTEM = 'persistency';
 /** About how much is written at once. */
 const BATCH_BYTES = 256 * 1024;
 /** So many damaged records are described; of the others there is a count. */
 const MOST_REFUSED = 1000;
-
-/** What was taken over into the database in `home`; `undefined` if nothing was, or not all of it. */
-export function reportOf(home: string): TakeoverReport | undefined {
-  const found = readTakeover(home, SYSTEM);
-  if (found?.state !== 'done') return undefined;
-  const { system, files, refused } = found;
-  return { system, files, refused };
-}
 
 /** Takes over what is there and has not been taken over, into a store that no other process has open. */
 export function takeOver(home: string, store: Store, originals: Originals | undefined): void {

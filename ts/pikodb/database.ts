@@ -7,16 +7,13 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CairnDB } from '../database.ts';
 import { CairnError } from '../errors.ts';
-import { type Removal, removeOriginals, type TakeoverReport } from '../takeover.ts';
+import { HOME, type Removal, removeOriginals, type TakeoverReport } from '../takeover.ts';
 import { Connection } from './connection.ts';
 import { type Dictionary, lossless, type ProcessedDictionary, processDictionary } from './dictionary.ts';
 import type { DatabaseOptions, DatabaseRecord } from './options.ts';
 import { entryOf, storable, storedKey, storedTable, storedValue, tableOf } from './storable.ts';
 import { takeOver } from './take-over.ts';
 import { validateKey, validateTable, validateValue } from './validate.ts';
-
-/** Where the database is, in the directory of PikoDB's files, which passes over names that begin like this. */
-const HOME = '.cairndb';
 
 /**
  * PikoDB, with its records in a CairnDB database. The first opening takes over the tables that PikoDB wrote into the same

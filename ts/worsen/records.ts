@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fromNative } from '../errors.ts';
+import { fromNative, translated } from '../errors.ts';
 import { keyOf, textOf } from '../names.ts';
 import { deleteOperation, type Operation, putOperation } from '../operation.ts';
 import { resolveOptions, type Settings } from '../options.ts';
@@ -43,7 +43,7 @@ export class Records {
   /** Opens the database in `home`, and takes over what worsen left under `name` in `directory`. */
   constructor(home: string, directory: string, name: string) {
     this.#settings = resolveOptions({ databaseDirectory: home, access: 'shared' });
-    this.#session = translated(() => Session.openSync(this.#settings));
+    this.#session = released(() => Session.openSync(this.#settings));
     try {
       this.#takeOver(directory, name);
     } catch (error) {
@@ -61,7 +61,7 @@ export class Records {
   async write(seed: Seed): Promise<void> {
     const mark = packer.at;
     const operation = this.#operation(seed);
-    const group = translated(() => this.#session.submit([operation], OS, packer), mark);
+    const group = released(() => this.#session.submit([operation], OS, packer), mark);
     const index = group.size - 1;
     await group.done;
     outcomeOf(group, index, operation);
@@ -71,7 +71,7 @@ export class Records {
   fill(seeds: readonly Seed[]): void {
     if (seeds.length === 0) return;
     const mark = packer.at;
-    translated(() => {
+    released(() => {
       const operations = seeds.map((seed) => ({ ...this.#operation(seed), ifVersion: 0 }));
       // A conflict says that it is there.
       this.#session.commitSync(operations, OS, packer, true);
@@ -81,10 +81,10 @@ export class Records {
   /** All records as they are now, in the order of their keys. */
   *entries(): Generator<Seed, void, void> {
     const { handle, reader } = this.#session;
-    const cursor = translated(() => handle.cursor(RECORDS, { values: true }));
+    const cursor = released(() => handle.cursor(RECORDS, { values: true }));
     try {
       for (;;) {
-        const page = translated(() => reader.entries(cursor.next(PAGE)));
+        const page = released(() => reader.entries(cursor.next(PAGE)));
         if (page.length === 0) return;
         for (const [key, value] of page) yield recordOf(key, value);
       }
@@ -116,12 +116,12 @@ export class Records {
    * leaves nothing of it or all, and of several threads one does it.
    */
   #takeOver(directory: string, name: string): void {
-    const isNew = () => translated(() => this.#session.handle.listTables()).length === 0;
+    const isNew = () => released(() => this.#session.handle.listTables()).length === 0;
     const originals = isNew() ? readOriginals(directory, name) : undefined;
     if (originals === undefined) return;
     const mark = packer.at;
     // A conflict says that another one was faster.
-    translated(() => this.#session.commitSync(this.#takingOver(originals), FULL, packer), mark);
+    released(() => this.#session.commitSync(this.#takingOver(originals), FULL, packer), mark);
   }
 
   #takingOver({ report, appState, records }: Originals): Operation[] {
@@ -144,7 +144,7 @@ export class Records {
   }
 
   #read(table: string, key: string): unknown {
-    return translated(() => this.#session.reader.get(this.#session.handle, table, key));
+    return released(() => this.#session.reader.get(this.#session.handle, table, key));
   }
 }
 
@@ -155,11 +155,9 @@ function recordOf(key: string, value: unknown): Seed {
 }
 
 /** What `call` returns, or its error as ours. What was packed since `mark` is released. */
-function translated<T>(call: () => T, mark = packer.at): T {
+function released<T>(call: () => T, mark = packer.at): T {
   try {
-    return call();
-  } catch (error) {
-    throw fromNative(error);
+    return translated(call);
   } finally {
     packer.release(mark);
   }

@@ -8,13 +8,10 @@ import { join } from 'node:path';
 import { CairnError } from '../errors.ts';
 import { tableOf } from '../names.ts';
 import { resolveDirectory } from '../options.ts';
-import { type Removal, removeOriginals, type TakeoverReport } from '../takeover.ts';
+import { HOME, type Removal, removeOriginals, type TakeoverReport } from '../takeover.ts';
 import { describe, isOptionsObject } from '../validate.ts';
 import { filesOf, LOCK_FILE } from './originals.ts';
 import { Records } from './records.ts';
-
-/** Where the databases are, in the directory of the stores: one for each name. */
-const HOME = '.cairndb';
 
 /** The second argument of `new PersistentStore()`. */
 export interface PersistentStoreOptions {

@@ -129,9 +129,8 @@ impl Target<'_> {
     }
 
     /// Lets the memory of a table go that is no more.
-    pub(crate) fn forget(&self, table: &Table) {
-        table.dropped.store(true, Ordering::Release);
-        let levels = table.levels.swap(Arc::default());
+    fn forget(&self, table: &Table) {
+        let levels = table.drop_stack();
         let frozen: usize = levels.frozen.iter().map(|memtable| memtable.bytes()).sum();
         self.memory.fetch_sub(frozen + levels.active.bytes(), Ordering::AcqRel);
         self.frozen_memory.fetch_sub(frozen, Ordering::AcqRel);

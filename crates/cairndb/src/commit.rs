@@ -208,8 +208,7 @@ impl Inner {
         let (frame, ticket) = core.journal.append(frame, durability)?;
         self.counters.appended(frame.len(), 0, 0);
         self.show(|| drop(self.catalog.write().remove(table.id)));
-        table.dropped.store(true, Ordering::Release);
-        self.forget_memory(&table.levels.swap(Arc::default()), |_| true);
+        self.forget_memory(&table.drop_stack(), |_| true);
         drop(core);
         self.after_append(durability, 0);
         // The files are let go with the next generation.

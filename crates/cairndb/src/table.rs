@@ -178,6 +178,12 @@ impl Table {
         self.expires.store(other.expires.load(Ordering::Acquire), Ordering::Release);
     }
 
+    /// Lets the stack go of a table that is no more, and returns it.
+    pub(crate) fn drop_stack(&self) -> Arc<Levels> {
+        self.dropped.store(true, Ordering::Release);
+        self.levels.swap(Arc::default())
+    }
+
     /// Adds records in place of others. Only the holder of the commit lock calls this.
     pub(crate) fn recount(&self, change: &Recount) {
         self.live_records.fetch_add(change.records as u64, Ordering::AcqRel);

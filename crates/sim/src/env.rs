@@ -344,7 +344,10 @@ impl Env for SimEnv {
         let path: Arc<Path> = path.into();
         let taken = self.operate(Op::Lock, &path, None, |world, _| world.lock(self.process, &path))?;
         Ok(match taken {
-            Ok(number) => LockAttempt::Held(Box::new(Guard { world: Arc::clone(&self.world), path, number })),
+            Ok(guard) => {
+                let world = Arc::clone(&self.world);
+                LockAttempt::Held(Box::new(SimLock { world, path, process: self.process, guard }))
+            }
             Err(holder) => LockAttempt::Busy(Some(holder)),
         })
     }
@@ -392,18 +395,5 @@ impl Env for SimEnv {
         world.clock = world.later(duration);
         world.pauses += 1;
         assert!(world.pauses < ENDLESS, "a writer waits without end for a job that only the test can run");
-    }
-}
-
-/// Releases a lock when it is dropped.
-struct Guard {
-    world: Arc<Mutex<World>>,
-    path: Arc<Path>,
-    number: u64,
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.world.lock().locks.release(&self.path, self.number);
     }
 }

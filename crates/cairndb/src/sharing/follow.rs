@@ -54,8 +54,8 @@ impl Inner {
             self.follow()?;
             let generation = self.sharing.as_ref().map(|sharing| sharing.generation.load(Ordering::Acquire));
             let outcome = read();
-            let present = self.sharing.as_ref().map(|sharing| sharing.read().1.generation);
-            if outcome.is_ok() || present <= generation {
+            let replaced = || self.sharing.as_ref().map(|sharing| sharing.read().1.generation) > generation;
+            if outcome.is_ok() || !replaced() {
                 return outcome;
             }
         }
@@ -164,8 +164,7 @@ impl Inner {
             catalog.tables().filter(|table| fresh.table_by_id(table.id).is_none()).cloned().collect();
         for table in gone {
             catalog.remove(table.id);
-            table.dropped.store(true, Ordering::Release);
-            table.levels.swap(Arc::default());
+            drop(table.drop_stack());
         }
         for table in fresh.tables() {
             match catalog.table_by_id(table.id) {
