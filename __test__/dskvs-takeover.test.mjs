@@ -17,7 +17,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { FileError, KeyError, Store } from 'cairndb/dskvs';
-import { ended, newDirectory, onEnd, spawnFixture } from './helpers.mjs';
+import { killedAtStep, newDirectory, onEnd } from './helpers.mjs';
 
 const fixtures = fileURLToPath(new URL('./fixtures/dskvs/', import.meta.url));
 const expected = (name) =>
@@ -274,30 +274,24 @@ test('a directory beside that points elsewhere is not followed', async (t) => {
   assert.deepEqual(await store.getAll('link'), []);
 });
 
-/** Takes over in a process of its own, which is killed before a step; what it printed if it was not. */
-async function takeOver(t, directory, killAt) {
-  const env = { ...process.env, KILL_AT: String(killAt ?? '') };
-  const { code, signal, stdout, stderr } = await ended(spawnFixture(t, 'dskvs-takeover.mjs', [directory], { env }));
-  assert.equal(stderr, '');
-  if (killAt === undefined) assert.equal(code, 0);
-  else assert.equal(signal, 'SIGKILL', `step ${killAt} was not reached`);
-  return Number(stdout);
-}
+const takeOver = (t, directory, killAt) => killedAtStep(t, 'dskvs-takeover.mjs', [directory], killAt);
 
-test('a take-over that is killed at any step leaves everything for the next one', async (t) => {
-  const steps = await takeOver(t, copyOf(t, 'overflow'));
-  assert.ok(steps > STORES.overflow.length * 2, `${steps}`);
-  const before = originals(copyOf(t, 'overflow')).size;
-  for (let step = 1; step <= steps; step += 1) {
-    const directory = copyOf(t, 'overflow');
-    await takeOver(t, directory, step);
-    assert.equal(originals(directory).size, before);
-    const store = await Store.open(directory);
-    await holds(store, STORES.overflow);
-    assert.equal(store.takeover().files.length, STORES.overflow.length, `killed at step ${step}`);
-    await store.close();
-  }
-});
+for (const [name, records] of Object.entries(STORES)) {
+  test(`a take-over of ${name} that is killed at any step leaves everything for the next one`, async (t) => {
+    const steps = await takeOver(t, copyOf(t, name));
+    assert.ok(steps > records.length * 2, `${steps}`);
+    const before = originals(copyOf(t, name)).size;
+    for (let step = 1; step <= steps; step += 1) {
+      const directory = copyOf(t, name);
+      await takeOver(t, directory, step);
+      assert.equal(originals(directory).size, before);
+      const store = await Store.open(directory);
+      await holds(store, records);
+      assert.equal(store.takeover().files.length, records.length, `killed at step ${step}`);
+      await store.close();
+    }
+  });
+}
 
 test('one that is killed again and again gets there, and drops nothing that came after', async (t) => {
   const directory = copyOf(t, 'overflow');

@@ -174,6 +174,16 @@ export async function runFixture(t, name, ...args) {
   return stdout;
 }
 
+/** Runs a fixture that counts its steps on the disk, and kills it before one; what it printed, a number, if it was not. */
+export async function killedAtStep(t, name, args, killAt) {
+  const env = { ...process.env, KILL_AT: String(killAt ?? '') };
+  const { code, signal, stdout, stderr } = await ended(spawnFixture(t, name, args, { env }));
+  assert.equal(stderr, '');
+  if (killAt === undefined) assert.equal(code, 0);
+  else assert.equal(signal, 'SIGKILL', `step ${killAt} was not reached`);
+  return Number(stdout);
+}
+
 /** Kills a child once it has printed `least` lines, and resolves with all that it printed, which is nothing but lines. */
 export async function killedAfter(child, least) {
   const end = ended(child);

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { deflateSync, inflateSync } from 'node:zlib';
 import { PersistentStore } from 'cairndb/worsen';
-import { ended, newDirectory, onEnd, runFixture, spawnFixture, throws } from './helpers.mjs';
+import { ended, killedAtStep, newDirectory, onEnd, runFixture, spawnFixture, throws } from './helpers.mjs';
 
 const fixtures = fileURLToPath(new URL('./fixtures/worsen/', import.meta.url));
 const { data: STORES } = JSON.parse(readFileSync(join(fixtures, 'expected.json'), 'utf8'));
@@ -267,31 +267,24 @@ test('after the take-over, and without one, a lock does not matter', async (t) =
   await open(t, empty).write({ uid: 'a', data: 1 });
 });
 
-/** Takes over in a process of its own, which is killed before a step; how many steps there were if it was not. */
-async function takeOver(t, directory, killAt) {
-  const env = { ...process.env, KILL_AT: String(killAt ?? '') };
-  const { code, signal, stdout, stderr } = await ended(spawnFixture(t, 'worsen-takeover.mjs', [directory], { env }));
-  assert.equal(stderr, '');
-  if (killAt === undefined) assert.equal(code, 0);
-  else assert.equal(signal, 'SIGKILL', `step ${killAt} was not reached`);
-  return Number(stdout);
+for (const [name, expected] of Object.entries(STORES)) {
+  test(`a take-over of ${name} that is killed at any step leaves everything for the next one`, async (t) => {
+    const takeOver = (directory, killAt) => killedAtStep(t, 'worsen-takeover.mjs', [directory, name], killAt);
+    const steps = await takeOver(copyOf(t));
+    assert.ok(steps >= 6, `${steps}`);
+    const before = originals(copyOf(t));
+    for (let step = 1; step <= steps; step += 1) {
+      const directory = copyOf(t);
+      await takeOver(directory, step);
+      assert.deepEqual(originals(directory), before);
+      const store = open(t, directory, name);
+      store.init();
+      assert.deepEqual(store.get_hashmap_state(), expected, `killed at step ${step}`);
+      assert.deepEqual(names(store.takeover().files), [`${name}.store.db`, `${name}.cache.store.db`]);
+      await store.close();
+    }
+  });
 }
-
-test('a take-over that is killed at any step leaves everything for the next one', async (t) => {
-  const steps = await takeOver(t, copyOf(t));
-  assert.ok(steps >= 6, `${steps}`);
-  const before = originals(copyOf(t));
-  for (let step = 1; step <= steps; step += 1) {
-    const directory = copyOf(t);
-    await takeOver(t, directory, step);
-    assert.deepEqual(originals(directory), before);
-    const store = open(t, directory);
-    store.init();
-    assert.deepEqual(store.get_hashmap_state(), EXPECTED, `killed at step ${step}`);
-    assert.deepEqual(names(store.takeover().files), [FILE, BACKUP]);
-    await store.close();
-  }
-});
 
 test('threads that take over at once do it once, and lose nothing of what each writes then', async (t) => {
   const directory = copyOf(t);

@@ -2,15 +2,16 @@
 //! power cut can leave of it, and with every operation failing once.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cairndb::env::Env;
-use cairndb::map::Config;
+use cairndb::map::{Config, MapKey};
 use cairndb::persistent_kv::{LossKind, Losses, PersistentKeyValueStore};
 use cairndb::{Code, Durability, Error, Options};
-use cairndb_sim::{Failure, Fault, SimEnv};
+use cairndb_sim::{CrashPlan, Failure, Fault, Gaps, Kept, SimEnv};
 
 type Store = PersistentKeyValueStore<String, String>;
 
@@ -247,4 +248,55 @@ fn a_take_over_in_which_any_operation_fails_once_is_done_by_the_next_opening() {
         }
     }
     assert!(failures > 40, "{failures}");
+}
+
+/// The fixture of this name, which the original wrote, on a machine.
+fn fixture(name: &str) -> SimEnv {
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cairndb/tests/fixtures/persistent-kv").join(name);
+    let env = SimEnv::new(1);
+    env.create_dir(Path::new("store")).unwrap();
+    env.put_file("store/lockfile", &[]).unwrap();
+    for entry in std::fs::read_dir(files).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        env.put_file(Path::new("store").join(path.file_name().unwrap()), &bytes).unwrap();
+    }
+    env
+}
+
+/// Kills the take-over of a fixture before each of its changes, and once more after power cuts; it is whole each time.
+fn killed_at_every_step<K: MapKey + Ord + Debug>(name: &str) {
+    let taken_over = |env: &SimEnv| {
+        let config = Config { durability: Durability::Full, ..Config::default() };
+        let store: PersistentKeyValueStore<K, Vec<u8>> =
+            PersistentKeyValueStore::open_with(Arc::new(env.clone()), "store", config, Losses::Refuse)?;
+        assert_eq!(originals(env), originals(&fixture(name)), "{name}");
+        Ok::<BTreeMap<K, Vec<u8>>, Error>(store.iter().collect())
+    };
+    let undisturbed = fixture(name);
+    let before = undisturbed.changes();
+    // That these are right is told by the crate's own test of the take-over.
+    let expected = taken_over(&undisturbed).unwrap();
+    assert!(expected.len() > 200, "{name}");
+    let changes = undisturbed.changes() - before;
+    assert!(changes > 15, "{name}: {changes}");
+    for step in 0..changes {
+        let env = fixture(name);
+        env.crash_at(env.changes() + step);
+        drop(taken_over(&env));
+        assert!(env.is_off(), "{name}, step {step}");
+        let power_loss = |kept| CrashPlan::PowerLoss { kept, gaps: Gaps::Zeros };
+        let losses = [Kept::None, Kept::All, Kept::Subset(step)].map(power_loss);
+        for plan in [CrashPlan::Process].into_iter().chain(losses) {
+            let found = taken_over(&env.crashed(plan));
+            let found = found.unwrap_or_else(|error| panic!("{name}, step {step}, {plan:?}: {error}"));
+            assert!(found == expected, "{name}, step {step}, {plan:?}");
+        }
+    }
+}
+
+#[test]
+fn the_fixtures_are_taken_over_whole_after_a_kill_at_every_step() {
+    killed_at_every_step::<String>("string");
+    killed_at_every_step::<u64>("u64");
 }
