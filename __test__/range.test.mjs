@@ -55,9 +55,65 @@ for (const [range, expected] of CASES) {
         await collect(db.values('t', range)),
         expected.map((key) => key.toUpperCase()),
       );
+      assert.deepEqual([...db.keysSync('t', range)], expected);
+      assert.deepEqual(
+        [...db.entriesSync('t', range)],
+        expected.map((key) => [key, key.toUpperCase()]),
+      );
+      assert.deepEqual(
+        [...db.valuesSync('t', range)],
+        expected.map((key) => key.toUpperCase()),
+      );
     }
   });
 }
+
+test('pages of every kind of value and key, short, long and mixed', async (t) => {
+  const first = await open(t);
+  const kinds = [
+    (n) => ({ id: n, name: `name ${n}` }),
+    (n) => `é鍵\u{1F600}${n}`,
+    (n) => ({ half: `\ud800${n}`, text: 'ü' }),
+    (n) => Buffer.from(`bytes ${n}`),
+    (n) => 'long '.repeat(n * 40),
+    (n) => ({ many: Array.from({ length: n * 20 }, (_, item) => item * 1000) }),
+    (n) => n,
+    () => '',
+  ];
+  const written = Array.from({ length: 1000 }, (_, n) => [
+    `${n % 7 === 0 ? 'schlüssel' : 'key'}-${String(n).padStart(4, '0')}`,
+    kinds[n % kinds.length](n),
+  ]);
+  await first.batch(written.map(([key, value]) => ({ type: 'put', table: 't', key, value })));
+  const sorted = written.toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  for await (const db of alsoReopened(t, first)) {
+    assert.deepEqual(await collect(db.entries('t')), sorted);
+    assert.deepEqual([...db.entriesSync('t')], sorted);
+    assert.deepEqual([...db.entriesSync('t', { reverse: true })], sorted.toReversed());
+    assert.deepEqual(
+      [...db.keysSync('t')],
+      sorted.map(([key]) => key),
+    );
+  }
+});
+
+test('a synchronous iteration that is left lets its snapshot go, and refuses what the other one refuses', async (t) => {
+  const db = await letters(t);
+  for (const [key] of db.entriesSync('t')) {
+    assert.equal(key, 'a');
+    break;
+  }
+  const rows = db.entriesSync('t');
+  rows.next();
+  await db.write('t', 'aa', 'later');
+  assert.deepEqual(rows.next().value, ['aa', 'AA'], 'as it was when the iteration began');
+  rows.return();
+  assert.equal(rows.next().done, true);
+  assert.throws(() => db.entriesSync('t', { gt: 'a', gte: 'a' }).next(), { code: 'ERR_CAIRN_INVALID_RANGE' });
+  assert.throws(() => db.keysSync('').next(), { code: 'ERR_CAIRN_INVALID_TABLE' });
+  await db.close();
+  assert.throws(() => db.valuesSync('t').next(), { code: 'ERR_CAIRN_CLOSED' });
+});
 
 test('a table that does not exist has an empty range', async (t) => {
   const db = await open(t);

@@ -5,15 +5,15 @@ use std::ops::Bound;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use cairndb::{Bytes, Range, Record, Scan};
-use napi::bindgen_prelude::{Function, JsObjectValue, JsValue, Object, ToNapiValue};
+use cairndb::{Range, Scan};
+use napi::bindgen_prelude::{Function, JsObjectValue, JsValue, Object};
 use napi::{Env, Result, sys};
 use napi_derive::napi;
 
 use crate::failure::{Answer, Outcome};
 use crate::handle::Share;
-use crate::memory::{Memory, Out};
-use crate::values::{Raw, RawValue, by_memory, key_text};
+use crate::memory::Memory;
+use crate::page::Page;
 
 /// Which records, in which order, and whether with their values.
 #[napi(object, object_to_js = false)]
@@ -91,45 +91,13 @@ struct Cursor {
 impl Cursor {
     fn read(&self, max: usize) -> Outcome<Page> {
         self.share.queue().check_open()?;
+        let mut page = Page::new(self.memory.out(), self.values);
         let mut scan = self.scan.borrow_mut();
-        let mut entries = Vec::new();
-        while let Some(rows) = &mut *scan
-            && entries.len() < max
+        if let Some(rows) = &mut *scan
+            && rows.visit(max, |key, record| page.add(key, record))? == 0
         {
-            match rows.next().transpose()? {
-                Some((key, record)) => entries.push((key, self.values.then_some(record))),
-                None => *scan = None,
-            }
+            *scan = None;
         }
-        Ok(Page { entries, memory: self.memory })
+        Ok(page)
     }
-}
-
-/// An item for each entry: see `NativeCursor` in `ts/native.ts`.
-struct Page {
-    entries: Vec<(Bytes, Option<Record>)>,
-    memory: Memory,
-}
-
-impl ToNapiValue for Page {
-    unsafe fn to_napi_value(env: sys::napi_env, Page { entries, memory }: Self) -> Result<sys::napi_value> {
-        let (out, handle) = (memory.out(), Env::from_raw(env));
-        let mut page = handle.create_array(entries.len() as u32)?;
-        for (index, (key, record)) in (0..).zip(entries) {
-            page.set(index, Raw(item(env, &key_text(&key), record, &out)?))?;
-        }
-        Ok(page.raw())
-    }
-}
-
-fn item(env: sys::napi_env, key: &str, record: Option<Record>, out: &Out) -> Result<sys::napi_value> {
-    let handle = Env::from_raw(env);
-    let Some(record) = record else { return Ok(handle.create_string(key)?.raw()) };
-    if let Some(text) = by_memory(env, &record, Some(key), out)? {
-        return Ok(text);
-    }
-    let mut entry = Object::new(&handle)?;
-    entry.set_named_property("key", key)?;
-    entry.set_named_property("value", RawValue(record))?;
-    Ok(entry.raw())
 }

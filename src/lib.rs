@@ -18,6 +18,7 @@ mod handle;
 mod jobs;
 mod memory;
 mod options;
+mod page;
 mod point;
 mod promise;
 mod queue;

@@ -100,4 +100,21 @@ impl Out {
         self.at.set(end);
         true
     }
+
+    /// Where the next bytes go.
+    pub(crate) fn place(&self) -> usize {
+        self.at.get()
+    }
+
+    /// Forgets what was appended from this place on.
+    pub(crate) fn take_back(&self, place: usize) {
+        self.at.set(place);
+    }
+
+    /// Puts another number to a place where one was appended.
+    pub(crate) fn put(&self, place: usize, number: u32) {
+        debug_assert!(OUT <= place && place + size_of::<u32>() <= self.at.get(), "nothing was appended there");
+        // SAFETY: as in `append`, which has given out this place.
+        unsafe { self.memory.bytes.add(place).cast::<[u8; 4]>().write(number.to_le_bytes()) };
+    }
 }

@@ -1,6 +1,6 @@
 //! Records as JavaScript values.
 
-use cairndb::{Kind, Record, split_packed};
+use cairndb::{Bytes, Kind, Record, split_packed};
 use napi::bindgen_prelude::{
     BufferSlice, Float64ArraySlice, FromNapiValue, JsObjectValue, JsValue, Object, ToNapiValue,
 };
@@ -11,13 +11,13 @@ use crate::failure::Failure;
 use crate::memory::{Memory, Out};
 
 /// The value of a record as an object that names what it is, or a Buffer for bytes: see `RawValue` in `ts/native.ts`.
-pub(crate) struct RawValue(pub(crate) Record);
+pub(crate) struct RawValue<V = Bytes>(pub(crate) Record<V>);
 
-impl ToNapiValue for RawValue {
+impl<V: AsRef<[u8]>> ToNapiValue for RawValue<V> {
     unsafe fn to_napi_value(env: sys::napi_env, RawValue(record): Self) -> Result<sys::napi_value> {
         let env = Env::from_raw(env);
         if record.kind == Kind::BYTES {
-            return bytes(&env, &record.value);
+            return bytes(&env, record.value.as_ref());
         }
         let mut object = Object::new(&env)?;
         match record.kind {
@@ -27,55 +27,35 @@ impl ToNapiValue for RawValue {
                 object.set_named_property("head", Raw(bytes(&env, head)?))?;
                 object.set_named_property("text", Raw(text(&env, tail)?))?;
             }
-            Kind::JSON => object.set_named_property("json", Raw(text(&env, &record.value)?))?,
+            Kind::JSON => object.set_named_property("json", Raw(text(&env, record.value.as_ref())?))?,
             kind => object.set_named_property("kind", u32::from(kind.number()))?,
         }
         Ok(object.raw())
     }
 }
 
-/// As [`RawValue`]; but of a packed value the head goes out by the memory, if there is room, and its characters are
-/// returned.
+/// As [`RawValue`]; but of a packed value the head goes out by the memory, if there is room, behind its dictionary and its
+/// length, and its characters are returned.
 pub(crate) fn value_of(env: sys::napi_env, record: Record, out: &Out) -> Result<sys::napi_value> {
-    match by_memory(env, &record, None, out)? {
-        Some(text) => Ok(text),
-        // SAFETY: the caller gives the environment of this thread.
-        None => unsafe { RawValue::to_napi_value(env, RawValue(record)) },
+    if record.kind == Kind::PACKED {
+        let env = Env::from_raw(env);
+        let (head, tail) = parts(&env, &record)?;
+        if out.append(&[dictionary_of(&record), head.len() as u32], head) {
+            return text(&env, tail);
+        }
     }
-}
-
-/// Lets the head of a packed value go out by the memory, behind its dictionary and its length, and returns its characters. With a key, these
-/// stand behind it, and its length in units is the first thing in the memory.
-pub(crate) fn by_memory(
-    env: sys::napi_env,
-    record: &Record,
-    key: Option<&str>,
-    out: &Out,
-) -> Result<Option<sys::napi_value>> {
-    if record.kind != Kind::PACKED {
-        return Ok(None);
-    }
-    let env = Env::from_raw(env);
-    let (head, tail) = parts(&env, record)?;
-    let (dictionary, head_len) = (dictionary_of(record), head.len() as u32);
-    let Some(key) = key else {
-        return if out.append(&[dictionary, head_len], head) { text(&env, tail).map(Some) } else { Ok(None) };
-    };
-    let units = if key.is_ascii() { key.len() } else { key.encode_utf16().count() };
-    if !out.append(&[units as u32, dictionary, head_len], head) {
-        return Ok(None);
-    }
-    text(&env, &[key.as_bytes(), tail].concat()).map(Some)
+    // SAFETY: the caller gives the environment of this thread.
+    unsafe { RawValue::to_napi_value(env, RawValue(record)) }
 }
 
 /// 1 more than the number of the dictionary whose short keys the value has, or 0 for none; and the highest bit if the record
 /// will expire.
-fn dictionary_of(record: &Record) -> u32 {
+pub(crate) fn dictionary_of<V>(record: &Record<V>) -> u32 {
     record.mapped_by.map_or(0, |id| id.number() + 1) | u32::from(record.expiration.is_some()) << 31
 }
 
-fn parts<'a>(env: &Env, record: &'a Record) -> Result<(&'a [u8], &'a [u8])> {
-    split_packed(&record.value).ok_or_else(|| malformed(env, "a packed value is shorter than it says"))
+fn parts<'a, V: AsRef<[u8]>>(env: &Env, record: &'a Record<V>) -> Result<(&'a [u8], &'a [u8])> {
+    split_packed(record.value.as_ref()).ok_or_else(|| malformed(env, "a packed value is shorter than it says"))
 }
 
 // The engine takes no such value and checks what it reads, so only another program can have written it.
@@ -98,7 +78,7 @@ impl ToNapiValue for Raw {
     }
 }
 
-fn text(env: &Env, bytes: &[u8]) -> Result<sys::napi_value> {
+pub(crate) fn text(env: &Env, bytes: &[u8]) -> Result<sys::napi_value> {
     let mut string = std::ptr::null_mut();
     let (start, len) = (bytes.as_ptr().cast(), bytes.len() as isize);
     // Most text is of one byte for each character, which need not be decoded.

@@ -6,9 +6,9 @@
 import type { Dictionaries, Dictionary } from './dictionary.ts';
 import { fromNative } from './errors.ts';
 import type { Inside } from './import.ts';
-import { all, type RangeOptions, Rows, rawRange } from './iterate.ts';
+import { all, type RangeOptions, Rows, rawRange, rowsNow } from './iterate.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { type Level, type NativeHandle, native, type RawEntry } from './native.ts';
+import { type Level, type NativeCursor, type NativeHandle, native } from './native.ts';
 import {
   type BatchOperation,
   batchOperations,
@@ -27,9 +27,9 @@ import {
   resolveOptions,
   type Settings,
 } from './options.ts';
-import { checkBatch, isConflict, outcomeOf } from './outcome.ts';
+import { checkBatch, isConflict, outcomeOf, written } from './outcome.ts';
 import { Packer } from './pack.ts';
-import type { Reader } from './reader.ts';
+import { entriesOf, keysOf, type RowsOf, valuesOf } from './reader.ts';
 import type { DatabaseStats, RepairReport, VerifyReport } from './reports.ts';
 import { type Group, Session } from './session.ts';
 import { type ExchangeOptions, termsOfArguments, termsOfExchange, type WriteOptions } from './terms.ts';
@@ -186,7 +186,7 @@ export class CairnDB {
    * one has passed already. 0 or absent: never.
    * @param dictionaryName - the dictionary that shortens the keys of the value
    */
-  async write(
+  write(
     table: string,
     key: string,
     value: unknown,
@@ -202,21 +202,24 @@ export class CairnDB {
    * await db.write('users', 'alice', alice, { ifVersion: 0 }); // only if there is no alice yet
    * ```
    */
-  async write(table: string, key: string, value: unknown, options?: WriteOptions): Promise<boolean>;
-  async write(
+  write(table: string, key: string, value: unknown, options?: WriteOptions): Promise<boolean>;
+  write(
     table: string,
     key: string,
     value: unknown,
     expirationOrOptions?: number | WriteOptions,
     dictionaryName?: string,
   ): Promise<boolean> {
-    const terms = termsOfArguments(expirationOrOptions, dictionaryName);
-    const mark = packer.at;
-    const operation = putOperation(table, key, value, terms, this.#means());
-    const group = this.#submit([operation], terms.level, mark);
-    const index = group.size - 1;
-    await group.done;
-    return outcomeOf(group, index, operation) > 0;
+    try {
+      const terms = termsOfArguments(expirationOrOptions, dictionaryName);
+      const mark = packer.at;
+      const operation = putOperation(table, key, value, terms, this.#means());
+      const group = this.#submit([operation], terms.level, mark);
+      // A write without a condition becomes what its group becomes. A promise for each would cost more than the write.
+      return operation.ifVersion === undefined ? group.written : written(group, group.size - 1, operation);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -337,17 +340,32 @@ export class CairnDB {
    * the first entry is asked for: writes that come later do not disturb it.
    */
   entries<T = Value>(table: string, range?: RangeOptions): AsyncGenerator<[key: string, value: T], void, void> {
-    return this.#rows(table, range, true, (reader, page) => reader.entries(page) as [key: string, value: T][]);
+    return this.#rows(table, range, entriesOf<T>);
   }
 
   /** Iterates over the keys of a range, in order, on a snapshot. Reads no values. */
   keys(table: string, range?: RangeOptions): AsyncGenerator<string, void, void> {
-    return this.#rows(table, range, false, (_, page) => page as string[]);
+    return this.#rows(table, range, keysOf);
   }
 
   /** Iterates over the values of a range, in the order of their keys, on a snapshot. */
   values<T = Value>(table: string, range?: RangeOptions): AsyncGenerator<T, void, void> {
-    return this.#rows(table, range, true, (reader, page) => reader.entries(page).map(([, value]) => value as T));
+    return this.#rows(table, range, valuesOf<T>);
+  }
+
+  /** As {@link entries}, for a `for` loop that waits for nothing: nothing else of this thread runs until it is left. */
+  entriesSync<T = Value>(table: string, range?: RangeOptions): Generator<[key: string, value: T], void, void> {
+    return this.#rowsNow(table, range, entriesOf<T>);
+  }
+
+  /** As {@link keys}, for a `for` loop that waits for nothing. */
+  keysSync(table: string, range?: RangeOptions): Generator<string, void, void> {
+    return this.#rowsNow(table, range, keysOf);
+  }
+
+  /** As {@link values}, for a `for` loop that waits for nothing. */
+  valuesSync<T = Value>(table: string, range?: RangeOptions): Generator<T, void, void> {
+    return this.#rowsNow(table, range, valuesOf<T>);
   }
 
   /** The number of records of a table that have not expired; 0 for no such table. */
@@ -477,18 +495,20 @@ export class CairnDB {
     }
   }
 
+  #rows<T>(table: string, range: RangeOptions | undefined, rows: RowsOf<T>): AsyncGenerator<T, void, void> {
+    return new Rows(this.#opener(table, range, rows), (page) => rows(this.#lifecycle.session.reader, page));
+  }
+
+  #rowsNow<T>(table: string, range: RangeOptions | undefined, rows: RowsOf<T>): Generator<T, void, void> {
+    return rowsNow(this.#opener(table, range, rows), (page) => rows(this.#lifecycle.session.reader, page));
+  }
+
   /** What the arguments are is looked at when the first entry is asked for, which is when an error can be told. */
-  #rows<T>(
-    table: string,
-    range: RangeOptions | undefined,
-    values: boolean,
-    decode: (reader: Reader, page: (string | RawEntry)[]) => T[],
-  ): AsyncGenerator<T, void, void> {
-    const open = () => {
+  #opener(table: string, range: RangeOptions | undefined, rows: RowsOf<unknown>): () => NativeCursor {
+    return () => {
       checkTable(table);
-      const checked = rawRange(range, values);
+      const checked = rawRange(range, rows !== keysOf);
       return this.#read((handle) => handle.cursor(table, checked));
     };
-    return new Rows(open, (page) => decode(this.#lifecycle.session.reader, page));
   }
 }

@@ -5,7 +5,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { CairnError, fromNative } from './errors.ts';
-import type { NativeCursor, RawEntry, RawRange } from './native.ts';
+import type { NativeCursor, RawPage, RawRange } from './native.ts';
 import { checkNames, describe, isOptionsObject, isWellFormed } from './validate.ts';
 
 /**
@@ -63,7 +63,7 @@ function checkBound(name: string, bound: unknown): void {
   if (!isWellFormed(bound)) throw invalid(`${name} contains half of a surrogate pair, which no key does.`);
 }
 
-type Decode<T> = (page: (string | RawEntry)[]) => T[];
+type Decode<T> = (page: RawPage) => T[];
 
 /** The entries of a cursor one by one, as an async generator gives them, but without its cost for each of them. */
 export class Rows<T> implements AsyncGenerator<T, void, void> {
@@ -125,6 +125,20 @@ export class Rows<T> implements AsyncGenerator<T, void, void> {
     };
     turn.then(ended, ended);
     return turn;
+  }
+}
+
+/** The entries of a cursor, one by one, without a turn of the event loop in between. */
+export function* rowsNow<T>(open: () => NativeCursor, decode: Decode<T>): Generator<T, void, void> {
+  const cursor = open();
+  try {
+    for (let size = FIRST_PAGE; ; size = Math.min(4 * size, LARGEST_PAGE)) {
+      const page = next(cursor, size, decode);
+      if (page.length === 0) return;
+      for (const row of page) yield row;
+    }
+  } finally {
+    cursor.close();
   }
 }
 

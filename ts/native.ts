@@ -114,13 +114,16 @@ export interface RawRange {
 
 export interface NativeCursor {
   /**
-   * Up to `max` further entries; an empty page is the end. Without values an entry is its key. Else it is a string, for a
-   * packed value: the key and the characters of the value, with the key's length (u32, in units) in front of what stands
-   * in the memory; or an object.
+   * Up to `max` further entries; an empty page is the end. A string has the characters of several entries: of each its
+   * key, and with values, which are packed then, those of its value. In the memory stand how many entries these are (u32)
+   * and for each of them the units of its key (u32); and with values the units of the value's characters (u32) and what
+   * stands there of any packed value.
    */
-  next(max: number): (string | RawEntry)[];
+  next(max: number): RawPage;
   close(): void;
 }
+
+export type RawPage = readonly (string | RawEntry)[];
 
 export interface RawEntry {
   readonly key: string;

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { CairnError, fromNative } from './errors.ts';
-import type { Outcomes } from './native.ts';
+import { CairnError } from './errors.ts';
 import type { Operation } from './operation.ts';
 import type { Group } from './session.ts';
 
@@ -15,19 +14,26 @@ const HIGHEST_CONFLICT = -3;
  * so that an error has the user's stack.
  */
 export function outcomeOf(group: Group, index: number, operation: Operation): number {
-  const outcome = outcomesOf(group)[index] as number;
+  const outcome = group.outcomes[index] as number;
   if (outcome <= HIGHEST_CONFLICT) throw conflict(operation, HIGHEST_CONFLICT - outcome);
   return outcome;
 }
 
+/** Resolves to true once `operation`, the one at `index` of `group`, is done. */
+export async function written(group: Group, index: number, operation: Operation): Promise<true> {
+  await group.done;
+  outcomeOf(group, index, operation);
+  return true;
+}
+
 /** Whether the operation at `index` of `group`, which is done, met another version than its `ifVersion`. */
 export function isConflict(group: Group, index: number): boolean {
-  return (outcomesOf(group)[index] as number) <= HIGHEST_CONFLICT;
+  return (group.outcomes[index] as number) <= HIGHEST_CONFLICT;
 }
 
 /** Throws if the batch that begins at `first` was not done. */
 export function checkBatch(group: Group, first: number, operations: readonly Operation[]): void {
-  const outcomes = outcomesOf(group);
+  const outcomes = group.outcomes;
   for (const [index, operation] of operations.entries()) {
     const outcome = outcomes[first + index] as number;
     if (outcome > HIGHEST_CONFLICT) continue;
@@ -37,11 +43,6 @@ export function checkBatch(group: Group, first: number, operations: readonly Ope
       `Operation ${index} of the batch, and so none of it, was done: `,
     );
   }
-}
-
-function outcomesOf(group: Group): Outcomes {
-  if (group.outcomes === undefined) throw fromNative(group.error);
-  return group.outcomes;
 }
 
 function conflict({ table, key, ifVersion }: Operation, actualVersion: number, prefix = ''): CairnError {

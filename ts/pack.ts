@@ -50,6 +50,8 @@ export class Packer {
   path: Step[] = [];
   #ancestors: object[] = [];
   #strings: string[] = [];
+  /** How many of them there are. To make the array shorter costs a call of the runtime. */
+  #stringCount = 0;
   #plans: TablePlans | undefined;
 
   /**
@@ -70,11 +72,18 @@ export class Packer {
   }
 
   #packWith(value: unknown, plans: TablePlans | undefined): void {
-    const outer = { plans: this.#plans, path: this.path, ancestors: this.#ancestors, strings: this.#strings };
+    const outer = {
+      plans: this.#plans,
+      path: this.path,
+      ancestors: this.#ancestors,
+      strings: this.#strings,
+      stringCount: this.#stringCount,
+    };
     const start = this.at;
     // Below lies a value that is being packed, or the other values of a batch.
     if (start > 0) [this.path, this.#ancestors, this.#strings] = [[], [], []];
     this.#plans = plans;
+    this.#stringCount = 0;
     try {
       this.at += 1;
       this.value(value, 0);
@@ -83,10 +92,10 @@ export class Packer {
       this.at = start;
       throw this.#explain(error, 0);
     } finally {
-      this.#strings.length = 0;
       ({ plans: this.#plans, path: this.path, ancestors: this.#ancestors, strings: this.#strings } = outer);
+      this.#stringCount = outer.stringCount;
       // What it has of a large value must not keep that in memory.
-      if (start === 0 && this.at > KEPT_CAPACITY) this.#ancestors = [];
+      if (start === 0 && this.at > KEPT_CAPACITY) [this.#ancestors, this.#strings] = [[], []];
     }
   }
 
@@ -153,7 +162,13 @@ export class Packer {
   #plainString(text: string): void {
     if (text.length < 0x30) this.#byte(token.STRING + text.length);
     else this.#count(token.LONG_STRING, text.length);
-    this.#strings.push(text);
+    this.#keep(text);
+  }
+
+  /** Its characters stand behind the head, with those of the others. */
+  #keep(text: string): void {
+    this.#strings[this.#stringCount] = text;
+    this.#stringCount += 1;
   }
 
   #wideString(text: string): void {
@@ -165,7 +180,7 @@ export class Packer {
   #bigint(bigint: bigint): void {
     const digits = `${bigint}`;
     this.#count(token.BIGINT, digits.length);
-    this.#strings.push(digits);
+    this.#keep(digits);
   }
 
   #number(number: number): void {
@@ -354,7 +369,7 @@ export class Packer {
       this.bytes.writeUInt32LE(head, start + 1);
       this.at += 4;
     }
-    for (const text of this.#strings) this.#characters(text);
+    for (let index = 0; index < this.#stringCount; index += 1) this.#characters(this.#strings[index] as string);
     if (this.at - start > MAX_VALUE_BYTES) throw tooLarge(this.at - start);
   }
 

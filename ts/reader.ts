@@ -5,7 +5,7 @@
  */
 import type { ObjectCache } from './cache.ts';
 import { CairnError } from './errors.ts';
-import { MEMORY_KEY, MEMORY_OUT, MEMORY_TABLE, type NativeHandle, type RawEntry, type RawValue } from './native.ts';
+import { MEMORY_KEY, MEMORY_OUT, MEMORY_TABLE, type NativeHandle, type RawPage, type RawValue } from './native.ts';
 import type { Shapes } from './shapes.ts';
 import { Unpacker, unsupported } from './unpack.ts';
 import { checkKey, checkTable, MAX_KEY_BYTES } from './validate.ts';
@@ -53,7 +53,7 @@ export class Reader {
     const found = handle.get(this.#tableBytes, this.#putKey(key));
     if (found === undefined) return undefined;
     this.#at = MEMORY_OUT;
-    if (typeof found === 'string') return this.#packed(found, 0);
+    if (typeof found === 'string') return this.#packed(found, 0, found.length);
     // Of others it is not known here.
     this.#expires = true;
     return this.value(found);
@@ -78,18 +78,47 @@ export class Reader {
     // One by one, since they stand in the memory in this order. A gap is a key that is missing.
     return Array.from(found, (raw) => {
       if (raw === undefined) return undefined;
-      return typeof raw === 'string' ? this.#packed(raw, 0) : this.value(raw);
+      return typeof raw === 'string' ? this.#packed(raw, 0, raw.length) : this.value(raw);
     });
   }
 
   /** The entries of a page, all of them at once: the next call of native code writes over what stands in the memory. */
-  entries(page: readonly (string | RawEntry)[]): [key: string, value: unknown][] {
+  entries(page: RawPage): [key: string, value: unknown][] {
+    const entries: [string, unknown][] = [];
     this.#at = MEMORY_OUT;
-    return page.map((entry) => {
-      if (typeof entry !== 'string') return [entry.key, this.value(entry.value)];
-      const keyLength = this.#u32();
-      return [entry.substring(0, keyLength), this.#packed(entry, keyLength)];
-    });
+    for (const item of page) {
+      if (typeof item !== 'string') {
+        entries.push([item.key, this.value(item.value)]);
+        continue;
+      }
+      let end = 0;
+      for (let left = this.#u32(); left > 0; left -= 1) {
+        const start = end;
+        const middle = start + this.#u32();
+        end = middle + this.#u32();
+        entries.push([item.substring(start, middle), this.#packed(item, middle, end)]);
+      }
+    }
+    return entries;
+  }
+
+  /** The keys of a page without values. */
+  keys(page: RawPage): string[] {
+    const keys: string[] = [];
+    this.#at = MEMORY_OUT;
+    for (const item of page) {
+      if (typeof item !== 'string') {
+        keys.push(item.key);
+        continue;
+      }
+      let end = 0;
+      for (let left = this.#u32(); left > 0; left -= 1) {
+        const start = end;
+        end = start + this.#u32();
+        keys.push(item.substring(start, end));
+      }
+    }
+    return keys;
   }
 
   /** A value that did not come by the memory. */
@@ -97,14 +126,14 @@ export class Reader {
     if (Buffer.isBuffer(raw)) return raw;
     if ('head' in raw) {
       this.#unpacker.use(raw.head);
-      return this.#unpacker.unpack(0, raw.head.length, raw.text, 0, raw.dictionary % EXPIRES);
+      return this.#unpacker.unpack(0, raw.head.length, raw.text, 0, raw.text.length, raw.dictionary % EXPIRES);
     }
     if ('json' in raw) return parse(raw.json);
     throw unsupported(`kind ${raw.kind}`);
   }
 
-  /** The next value in the memory; its characters stand in `text` from `textAt` on. */
-  #packed(text: string, textAt: number): unknown {
+  /** The next value in the memory; its characters stand in `text` from `textAt` to `textEnd`. */
+  #packed(text: string, textAt: number, textEnd: number): unknown {
     const first = this.#u32();
     this.#expires = first >= EXPIRES;
     const dictionary = this.#expires ? first - EXPIRES : first;
@@ -112,13 +141,26 @@ export class Reader {
     const start = this.#at;
     this.#at = start + length;
     this.#unpacker.use(this.#memory);
-    return this.#unpacker.unpack(start, this.#at, text, textAt, dictionary);
+    return this.#unpacker.unpack(start, this.#at, text, textAt, textEnd, dictionary);
   }
 
   #u32(): number {
     this.#at += 4;
     return this.#view.getUint32(this.#at - 4, true);
   }
+}
+
+/** What a scan makes of its pages. */
+export type RowsOf<T> = (reader: Reader, page: RawPage) => T[];
+
+export const keysOf: RowsOf<string> = (reader, page) => reader.keys(page);
+
+export function entriesOf<T>(reader: Reader, page: RawPage): [key: string, value: T][] {
+  return reader.entries(page) as [key: string, value: T][];
+}
+
+export function valuesOf<T>(reader: Reader, page: RawPage): T[] {
+  return reader.entries(page).map(([, value]) => value as T);
 }
 
 function parse(text: string): unknown {

@@ -6,7 +6,7 @@
  */
 import { ObjectCache } from './cache.ts';
 import type { Mapping } from './dictionary.ts';
-import { CairnError } from './errors.ts';
+import { CairnError, fromNative } from './errors.ts';
 import { onExit } from './exit.ts';
 import { type Level, type NativeHandle, native, type Outcomes, type Settle } from './native.ts';
 import type { Operation } from './operation.ts';
@@ -21,15 +21,17 @@ const FULL_REQUEST = 256 * 1024;
 /** The most that one batch may take, in bytes. */
 const MAX_BATCH_BYTES = 1024 * 1024 * 1024;
 
-/** Operations that enter the engine together. Once `done` resolves, either `error` or `outcomes` is set. */
+/** Operations that enter the engine together. */
 export class Group {
   readonly level: Level;
+  /** Resolves once it is known what became of them. */
   readonly done: Promise<void>;
   /** How many operations it has. */
   size = 0;
-  outcomes: Outcomes | undefined;
+  #written: Promise<true> | undefined;
+  #outcomes: Outcomes | undefined;
   /** Why none of them was done. */
-  error: unknown;
+  #error: unknown;
   #resolve!: () => void;
 
   constructor(level: Level) {
@@ -40,9 +42,21 @@ export class Group {
   }
 
   settle(error: unknown, outcomes: Outcomes | null): void {
-    this.error = error ?? undefined;
-    this.outcomes = outcomes ?? undefined;
+    this.#error = error;
+    this.#outcomes = outcomes ?? undefined;
     this.#resolve();
+  }
+
+  /** What became of each operation, now that it is done. Throws if none was. */
+  get outcomes(): Outcomes {
+    if (this.#outcomes === undefined) throw fromNative(this.#error);
+    return this.#outcomes;
+  }
+
+  /** Resolves once all of the operations that have no condition are done: one promise for all who wait for nothing else. */
+  get written(): Promise<true> {
+    this.#written ??= this.done.then(() => this.outcomes && true);
+    return this.#written;
   }
 }
 

@@ -34,10 +34,10 @@ export class Unpacker {
   }
 
   /**
-   * Reads the value whose head stands from `at` to `end`; its characters are those of `text` from `textAt` on.
+   * Reads the value whose head stands from `at` to `end`; its characters are those of `text` from `textAt` to `textEnd`.
    * `dictionary` is 1 more than the number of the one that maps its keys, or 0.
    */
-  unpack(at: number, end: number, text: string, textAt: number, dictionary: number): unknown {
+  unpack(at: number, end: number, text: string, textAt: number, textEnd: number, dictionary: number): unknown {
     this.#names = this.#shapes.names(dictionary);
     this.#at = at;
     this.#end = end;
@@ -45,7 +45,7 @@ export class Unpacker {
     this.#textAt = textAt;
     this.#depth = 0;
     const value = this.value();
-    if (this.#at !== end || this.#textAt !== text.length) throw damaged();
+    if (this.#at !== end || this.#textAt !== textEnd) throw damaged();
     return value;
   }
 

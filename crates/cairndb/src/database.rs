@@ -197,15 +197,16 @@ impl Database {
     ///
     /// # Errors
     /// `Corrupt` if the bytes are not what their kind says.
-    pub fn unpack(&self, record: &Record) -> Result<Value> {
+    pub fn unpack<V: AsRef<[u8]>>(&self, record: &Record<V>) -> Result<Value> {
+        let bytes = record.value.as_ref();
         let value = match record.kind {
             Kind::PACKED => {
                 let catalog = self.0.catalog.read();
                 let mapped = record.mapped_by.and_then(|id| catalog.dictionaries.get(id.0 as usize));
-                packed::decode(&record.value, &catalog.shapes, mapped.map(|dictionary| &**dictionary))
+                packed::decode(bytes, &catalog.shapes, mapped.map(|dictionary| &**dictionary))
             }
-            Kind::BYTES => Some(Value::Bytes(record.value.to_vec())),
-            _ => serde_json::from_slice::<serde_json::Value>(&record.value).ok().map(Value::from),
+            Kind::BYTES => Some(Value::Bytes(bytes.to_vec())),
+            _ => serde_json::from_slice::<serde_json::Value>(bytes).ok().map(Value::from),
         };
         value.ok_or_else(|| {
             Error::corrupt(&self.0.directory, 0, "a value is not what its kind says; run verify, or repair")

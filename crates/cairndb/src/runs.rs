@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use crate::error::Result;
@@ -62,6 +62,9 @@ impl Bounds {
         }
     }
 }
+
+/// Who is shown records; it breaks off when it has seen enough.
+pub(crate) type Visit<'a> = dyn FnMut(Entry<'_>) -> Result<ControlFlow<()>> + 'a;
 
 /// A record of a run, with its key.
 pub(crate) enum Row {
@@ -153,11 +156,39 @@ impl Run {
 
     /// Takes the record that the run stands at and goes on to the next.
     fn take(&mut self) -> Result<Option<Row>> {
-        let next = match &mut self.source {
-            Source::Memtable(walk) => walk.next(),
-            Source::Stone(walk) => walk.next()?,
-        };
-        Ok(std::mem::replace(&mut self.current, next))
+        let next = self.source.next()?;
+        // It stands at none where a visit has left it, or at its end, and that is also what its source says then.
+        Ok(if self.current.is_none() { next } else { std::mem::replace(&mut self.current, next) })
+    }
+
+    /// Shows the records from here on, where they lie, until `visit` breaks off. After an error the run is in front of the
+    /// record that it is about.
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<()> {
+        if let Some(row) = self.current.take()
+            && visit(row.entry())?.is_break()
+        {
+            return Ok(());
+        }
+        match &mut self.source {
+            Source::Stone(walk) if !walk.reverse => walk.visit(visit),
+            source => {
+                while let Some(row) = source.next()? {
+                    if visit(row.entry())?.is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Source {
+    fn next(&mut self) -> Result<Option<Row>> {
+        match self {
+            Source::Memtable(walk) => Ok(walk.next()),
+            Source::Stone(walk) => walk.next(),
+        }
     }
 }
 
@@ -185,6 +216,21 @@ impl MemtableWalk {
 }
 
 impl StoneWalk {
+    /// As [`Run::visit`], in key order.
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<()> {
+        while let Some((entry, len)) = self.cursor.peek()? {
+            if self.bounds.is_past(entry.key, false) {
+                break;
+            }
+            let flow = visit(entry)?;
+            self.cursor.skip(len);
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn next(&mut self) -> Result<Option<Row>> {
         let record = if self.reverse { self.cursor.prev()? } else { self.cursor.next()? };
         Ok(record.filter(|record| !self.bounds.is_past(record.key(), self.reverse)).map(Row::Stored))
@@ -206,6 +252,19 @@ impl Merged {
         // Most memtables have nothing in a range, and what is at its end stays there.
         runs.retain(|run| run.current.is_some());
         Merged { runs, reverse, at_next: Vec::new() }
+    }
+
+    /// Shows the records from here on, until `visit` breaks off.
+    pub(crate) fn visit(&mut self, visit: &mut Visit<'_>) -> Result<()> {
+        loop {
+            if let [only] = self.runs.as_mut_slice() {
+                return only.visit(visit);
+            }
+            let Some(row) = self.next()? else { return Ok(()) };
+            if visit(row.entry())?.is_break() {
+                return Ok(());
+            }
+        }
     }
 
     /// The next key's newest record.

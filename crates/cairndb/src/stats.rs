@@ -49,7 +49,9 @@ impl Counters {
 
     pub(crate) fn read(&self, stones_asked: u32) {
         add(&self.reads, 1);
-        add(&self.stones_asked, u64::from(stones_asked));
+        if stones_asked > 0 {
+            add(&self.stones_asked, u64::from(stones_asked));
+        }
     }
 
     pub(crate) fn paused(&self, nanoseconds: u64) {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 
 use cairndb::{Durability, Kind, Op, Options, Range};
 use common::{Scratch, text};
@@ -47,6 +47,30 @@ fn a_scan_gives_each_key_once_in_order_with_its_newest_value() {
         ("g", "new"),
     ];
     assert_eq!(rows, expected.map(|(key, value)| (key.to_string(), value.to_string())));
+}
+
+#[test]
+fn a_visit_breaks_off_where_it_is_told_to_and_goes_on_from_there() {
+    let scratch = layered();
+    scratch.db.compact().unwrap();
+    for reverse in [false, true] {
+        let range = if reverse { Range::all().reverse() } else { Range::all() }.limit(9);
+        let mut scan = scratch.db.scan("t", &range).unwrap();
+        let mut keys: Vec<String> = Vec::new();
+        let until = |end: &str, scan: &mut cairndb::Scan, keys: &mut Vec<String>| {
+            scan.visit(usize::MAX, |key, _| {
+                keys.push(text(key));
+                if text(key) == end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .unwrap()
+        };
+        assert_eq!(scan.visit(0, |_, _| unreachable!("none was asked for")).unwrap(), 0);
+        assert_eq!(until("b1", &mut scan, &mut keys), if reverse { 7 } else { 4 });
+        keys.push(text(&scan.next().unwrap().unwrap().0));
+        assert_eq!(until("nowhere", &mut scan, &mut keys), if reverse { 1 } else { 4 }, "up to the limit");
+        assert_eq!(until("nowhere", &mut scan, &mut keys), 0);
+        assert_eq!(keys, scratch.keys("t", &range));
+    }
 }
 
 #[test]

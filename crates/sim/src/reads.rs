@@ -1,6 +1,6 @@
 //! Everything that a reader can ask for, asked of a database and of the model.
 
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 
 use cairndb::{Database, Kind, Range, Result, Scan, Snapshot, Value};
 
@@ -12,10 +12,10 @@ use crate::workload::{DICTIONARIES, Workload};
 ///
 /// # Panics
 /// If it names a dictionary that no history defines.
-fn record(found: &cairndb::Record) -> Record {
+fn record<V: AsRef<[u8]>>(found: &cairndb::Record<V>) -> Record {
     let known = |name: &String| DICTIONARIES.iter().find(|known| known.0 == name).expect("a name that was defined").0;
     let put = Put {
-        value: found.value.to_vec(),
+        value: found.value.as_ref().to_vec(),
         kind: found.kind,
         expiration: found.expiration,
         dictionary: found.dictionary.as_ref().map(known),
@@ -93,9 +93,20 @@ impl Query {
         rows
     }
 
-    fn check(&self, scan: Scan, model: &Model, now: u64) -> Result<()> {
-        let rows = scan.map(|row| row.map(|(key, found)| (key.to_vec(), record(&found))));
-        let rows: Vec<_> = rows.collect::<Result<_>>()?;
+    fn check(&self, mut scan: Scan, model: &Model, now: u64) -> Result<()> {
+        let mut rows = Vec::new();
+        // Records are shown and taken by turns, since either has to go on where the other has left off.
+        loop {
+            let seen = scan.visit(2, |key, found| {
+                rows.push((key.to_vec(), record(&found)));
+                ControlFlow::Continue(())
+            })?;
+            match scan.next().transpose()? {
+                Some((key, found)) => rows.push((key.to_vec(), record(&found))),
+                None => break,
+            }
+            assert_eq!(seen, 2, "{self:?}: a visit ended before the scan did");
+        }
         assert_eq!(rows, self.expected(model, now), "{self:?}");
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The subject.
 
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -103,9 +103,10 @@ impl View for Moment<'_> {
 }
 
 fn range(db: &Database, from: &[u8], limit: usize, each: OnPair) -> Result<()> {
-    for row in db.scan(TABLE, &Range::between(Bound::Included(from), Bound::Unbounded).limit(limit))? {
-        let (key, record) = row?;
-        each(&key, &record.value)?;
-    }
-    Ok(())
+    let mut outcome = Ok(());
+    db.scan(TABLE, &Range::between(Bound::Included(from), Bound::Unbounded))?.visit(limit, |key, record| {
+        outcome = each(key, &record.value);
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    outcome
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::blocks;
 use super::reader::Stone;
-use super::record::{StoneRecord, Window};
+use super::record::{Frame, StoneRecord, Window};
 use crate::error::Result;
+use crate::record::Entry;
 
 /// A gap in the order of keys.
 #[derive(Clone, Copy, Debug)]
@@ -75,24 +76,50 @@ impl StoneCursor {
         Ok(())
     }
 
-    /// The record after the gap, which moves behind it; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<StoneRecord>> {
-        let next = match &self.block {
-            None => Some(0),
-            Some(block) => (block.gap == block.window.end()).then_some(block.number + 1),
-        };
-        if let Some(number) = next {
-            if number >= self.stone.footer()?.block_count {
-                return Ok(None);
+    /// The record after the gap, where it stands, and the number of bytes that it takes; `None` at the end.
+    pub(crate) fn peek(&mut self) -> Result<Option<(Entry<'_>, u64)>> {
+        self.reach_record()?;
+        let Some(block) = &self.block else { return Ok(None) };
+        if block.is_at_end() {
+            return Ok(None);
+        }
+        let Frame { entry, len, .. } = block.window.intact(&self.stone, block.gap)?;
+        Ok(Some((entry, len as u64)))
+    }
+
+    /// Moves the gap behind the record of so many bytes that was found there.
+    pub(crate) fn skip(&mut self, len: u64) {
+        if let Some(block) = &mut self.block {
+            if let Some(passed) = &mut block.passed {
+                passed.push(block.gap);
             }
+            block.gap += len;
+        }
+    }
+
+    /// Loads the block of the record after the gap. At the end of all records it stays where it is.
+    fn reach_record(&mut self) -> Result<()> {
+        let number = match &self.block {
+            None => 0,
+            Some(block) if block.is_at_end() => block.number + 1,
+            Some(_) => return Ok(()),
+        };
+        if number < self.stone.footer()?.block_count {
             self.block = Some(self.enter(number, Seek::Start)?);
         }
-        let Some(block) = &mut self.block else { return Ok(None) };
-        let record = block.window.record(&self.stone, block.gap)?;
-        if let Some(passed) = &mut block.passed {
-            passed.push(block.gap);
+        Ok(())
+    }
+
+    /// The record after the gap, which moves behind it; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<StoneRecord>> {
+        self.reach_record()?;
+        let Some(block) = &self.block else { return Ok(None) };
+        if block.is_at_end() {
+            return Ok(None);
         }
-        block.gap = record.end();
+        let record = block.window.record(&self.stone, block.gap)?;
+        let len = record.end() - block.gap;
+        self.skip(len);
         Ok(Some(record))
     }
 
@@ -135,6 +162,11 @@ impl StoneCursor {
 }
 
 impl Block {
+    /// Whether the gap is behind the last of its records.
+    fn is_at_end(&self) -> bool {
+        self.gap == self.window.end()
+    }
+
     fn passed(&mut self, stone: &Stone) -> Result<&mut Vec<u64>> {
         if self.passed.is_none() {
             let mut passed = Vec::new();
