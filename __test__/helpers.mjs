@@ -95,7 +95,7 @@ export async function openRaw(t, directory) {
   const options = { durability: 1, syncInterval: 1000, flushInterval: 100, reclaimDelay: 0, keepGenerations: 1 };
   const handle = await native.open(
     directory,
-    { ...options, memtableBytes: 65_536, mmap: true, shared: false, sha256: false },
+    { ...options, memtableBytes: 65_536, mmap: true, shared: false, readOnly: false, sha256: false },
     () => {},
   );
   onEnd(t, () => handle.close());

@@ -29,6 +29,7 @@ mod settle;
 mod sync;
 mod text;
 mod values;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -88,6 +89,13 @@ pub(crate) fn open_sync<'env>(
 fn take(opening: &Opening, directory: String, options: OpenOptions, settler: Settler) -> Outcome<Arc<Queue>> {
     let lease = Lease::take(&PathBuf::from(directory), options.into_engine()?)?;
     opening.complete(Queue::new(lease, settler))
+}
+
+/// Begins to follow what is committed to a directory, off the event loop.
+#[napi(catch_unwind)]
+pub(crate) fn watch(env: &Env, directory: String) -> Result<Object<'_>> {
+    let begin = move || Ok(cairndb::Watch::open(directory)?);
+    promise::spawned(env, "cairndb-watch", begin, |env, watch| Ok(Raw(watch::make(env, watch)?.raw())))
 }
 
 /// Writes all that can be proved good of one directory to another, off the event loop.

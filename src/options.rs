@@ -24,6 +24,7 @@ pub(crate) struct OpenOptions {
     pub memtable_bytes: f64,
     pub mmap: bool,
     pub shared: bool,
+    pub read_only: bool,
     pub sha256: bool,
 }
 
@@ -38,6 +39,7 @@ impl OpenOptions {
             memtable_bytes: self.memtable_bytes as usize,
             mmap: self.mmap,
             shared: self.shared,
+            read_only: self.read_only,
             sha256: self.sha256,
         })
     }

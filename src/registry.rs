@@ -1,4 +1,5 @@
-//! One engine for each directory, shared by all handles of the process, in whichever worker they are.
+//! One engine for each directory, shared by all handles of the process, in whichever worker they are. Who only reads has an
+//! engine of his own.
 
 use std::collections::HashMap;
 use std::mem;
@@ -45,7 +46,11 @@ impl Lease {
     /// Shares the engine that has the directory open, or opens it. May wait for the disk.
     pub(crate) fn take(directory: &Path, options: Options) -> Outcome<Self> {
         let directory = canonical(&path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf()));
-        let shared = Arc::clone(DIRECTORIES.lock().entry(directory.clone()).or_default());
+        let shared = match options.read_only {
+            // It sees the moment at which it was opened, and no later one.
+            true => Arc::default(),
+            false => Arc::clone(DIRECTORIES.lock().entry(directory.clone()).or_default()),
+        };
         let opened = shared.engine(&directory, options);
         match opened {
             Ok(engine) => Ok(Lease { directory, shared, engine, has_turn: false, returned: false }),
@@ -142,7 +147,8 @@ fn give_back(directory: &Path, shared: &Arc<Shared>) -> Outcome<()> {
 fn forget(directory: &Path, shared: &Arc<Shared>) {
     let mut directories = DIRECTORIES.lock();
     // The registry's and ours: everybody else who came for it, under the lock that is held here, has one more.
-    if Arc::strong_count(shared) <= 2 {
+    let is_known = directories.get(directory).is_some_and(|known| Arc::ptr_eq(known, shared));
+    if is_known && Arc::strong_count(shared) <= 2 {
         directories.remove(directory);
     }
 }

@@ -29,30 +29,18 @@ import {
 } from './options.ts';
 import { checkBatch, isConflict, outcomeOf, written } from './outcome.ts';
 import { Packer } from './pack.ts';
-import { entriesOf, keysOf, type RowsOf, valuesOf } from './reader.ts';
+import { type DatabaseRecord, entriesOf, keysOf, type RowsOf, valuesOf } from './reader.ts';
 import type { DatabaseStats, RepairReport, VerifyReport } from './reports.ts';
 import { type Group, Session } from './session.ts';
 import { type ExchangeOptions, termsOfArguments, termsOfExchange, type WriteOptions } from './terms.ts';
 import { checkKey, checkKeys, checkTable } from './validate.ts';
+import { type Change, type WatchOptions, watch } from './watch.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what is read is whatever was written, and only the caller knows its type.
 type Value = any;
 
 /** One for all instances: packing is synchronous. */
 const packer = new Packer();
-
-/** A value with what the database knows about it. */
-export interface DatabaseRecord<T = Value> {
-  readonly value: T;
-  /** 1 for the first write of a key, one more for each further one. A key that was deleted begins again. */
-  readonly version: number;
-  /** When it was written, in milliseconds since the epoch. */
-  readonly timestamp: number;
-  /** When it expires, in milliseconds since the epoch; null: never. */
-  readonly expiration: number | null;
-  /** The dictionary that it was written with; null: none. */
-  readonly dictionaryName: string | null;
-}
 
 /** For the drop-ins: not exported by the package. */
 export let insideOf: (db: CairnDB) => Inside;
@@ -61,7 +49,8 @@ export let insideOf: (db: CairnDB) => Inside;
  * An embedded, durable key-value database in a directory.
  *
  * Several instances, also of several worker threads, may open one directory; they see each other's writes at once, and
- * each has its own dictionaries. Another process is refused (`ERR_CAIRN_LOCKED`), unless all open it with `access: 'shared'`.
+ * each has its own dictionaries. Another process is refused (`ERR_CAIRN_LOCKED`), unless all open it with `access: 'shared'`,
+ * or it only looks at it with `access: 'readonly'`.
  *
  * Asynchronous methods report every error by rejecting, bad arguments too, and then nothing was written. Operations take
  * effect in the order of the calls, whether or not their promises are awaited, and a read sees every earlier write of
@@ -128,6 +117,16 @@ export class CairnDB {
     }
   }
 
+  /**
+   * Follows what any process commits to `directory` from now on, without a lock and whoever has it open. Ends with an
+   * error: `signal.reason`, `ERR_CAIRN_BEHIND` if the journal was flushed and removed before it was read, which is not
+   * before `reclaimDelay` has passed unless somebody compacts, `ERR_CAIRN_DIRECTORY`, `ERR_CAIRN_CORRUPT` and others of
+   * reading. See {@link Change}.
+   */
+  static watch<T = Value>(directory: string, options?: WatchOptions): AsyncGenerator<Change<T>, void, void> {
+    return watch(directory, options) as AsyncGenerator<Change<T>, void, void>;
+  }
+
   /** The directory of this database, as an absolute path. */
   get directory(): string {
     return this.#settings.directory;
@@ -137,7 +136,8 @@ export class CairnDB {
    * Opens the database: makes the directory if it is missing, locks it, and recovers what an earlier process left.
    * Concurrent calls share one opening, a call on an open instance does nothing, and a closed instance opens again.
    *
-   * Rejects with `ERR_CAIRN_LOCKED`, `ERR_CAIRN_DIRECTORY`, `ERR_CAIRN_CORRUPT` or `ERR_CAIRN_FORMAT`.
+   * Rejects with `ERR_CAIRN_LOCKED`, `ERR_CAIRN_DIRECTORY`, `ERR_CAIRN_CORRUPT` or `ERR_CAIRN_FORMAT`; with
+   * `access: 'readonly'` also with `ERR_CAIRN_BEHIND`.
    */
   async start(): Promise<void> {
     await this.#lifecycle.start();

@@ -46,6 +46,10 @@ export type ErrorCode =
   | 'ERR_CAIRN_INVALID_RANGE'
   /** A value or a batch over its limit. */
   | 'ERR_CAIRN_TOO_LARGE'
+  /** An instance that was opened with `access: 'readonly'` does not write. */
+  | 'ERR_CAIRN_READONLY'
+  /** What was to be read beside a writer had been replaced and removed before it could be read; begin again. */
+  | 'ERR_CAIRN_BEHIND'
   /** The native addon could not be loaded; the message says what was tried. */
   | 'ERR_CAIRN_ADDON'
   /** A defect of CairnDB itself. */

@@ -3,11 +3,13 @@
  *
  * @module
  */
-export { CairnDB, type DatabaseRecord } from './database.ts';
+export { CairnDB } from './database.ts';
 export type { Dictionary } from './dictionary.ts';
 export { CairnError, type ErrorCode, type ErrorDetails } from './errors.ts';
 export type { RangeOptions } from './iterate.ts';
 export type { BatchOperation } from './operation.ts';
 export type { Access, DatabaseOptions, Durability, Integrity } from './options.ts';
+export type { DatabaseRecord } from './reader.ts';
 export type { Damage, DatabaseStats, KeyRange, RepairReport, TableStats, VerifyReport } from './reports.ts';
 export type { ExchangeOptions, WriteOptions } from './terms.ts';
+export type { Change, WatchOptions } from './watch.ts';

@@ -31,6 +31,7 @@ export interface OpenOptions {
   readonly memtableBytes: number;
   readonly mmap: boolean;
   readonly shared: boolean;
+  readonly readOnly: boolean;
   readonly sha256: boolean;
 }
 
@@ -50,7 +51,28 @@ export interface NativeBinding {
   openSync(directory: string, options: OpenOptions, settle: Settle): NativeHandle;
   /** Reads `source` and writes `target`, both absolute, on a thread of its own. */
   repair(source: string, target: string): Promise<RepairReport>;
+  /** Begins to follow what any process commits to `directory`, an absolute path, on a thread of its own. */
+  watch(directory: string): Promise<NativeWatch>;
   engineVersion(): string;
+}
+
+export interface NativeWatch {
+  /** What was committed since the last call, or a first part of it if that is much. Reads files, and does not wait. */
+  next(): RawChange[];
+  /** As those of a handle, as far as they were defined by what `next` has given. */
+  shapes(first: number): string[][];
+  dictionary(number: number): [long: string, short: string][];
+  close(): void;
+}
+
+/** Without a key: the table was deleted. Without a value: the record was. */
+export interface RawChange {
+  readonly table: string;
+  readonly key: string | null;
+  readonly value: RawValue | null;
+  readonly version: number;
+  readonly timestamp: number;
+  readonly expiration: number | null;
 }
 
 export interface NativeHandle {

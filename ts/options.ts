@@ -19,8 +19,10 @@ import { checkNames, describe, isOptionsObject, isWellFormed } from './validate.
  */
 export type Durability = 'eventual' | 'os' | 'full';
 
-/** Who may have a directory open at the same time. */
-export type Access = 'exclusive' | 'shared';
+/** Who may have a directory open at the same time, and for what. */
+export type Access = 'exclusive' | 'shared' | 'readonly';
+
+const ACCESSES: readonly Access[] = ['exclusive', 'shared', 'readonly'];
 
 /** What a commit is checked by. */
 export type Integrity = 'checksum' | 'sha256';
@@ -59,7 +61,9 @@ export interface DatabaseOptions {
    * Who may have the directory open at the same time. `exclusive`: this process alone, with all its worker threads; others
    * are refused. `shared`: any number of processes, which all have to say so; each sees at once what the others have
    * committed, synchronous reads too. Level `eventual` is `os` then, and there is no `objectCache`. Not for network file
-   * systems. Default `exclusive`.
+   * systems. `readonly`: an existing database is only looked at, whoever else has it open. Nothing in the directory is
+   * made, changed or locked. What is seen is the moment of `start()`: all that had reached the operating system before it,
+   * and nothing later. Methods that write are rejected with `ERR_CAIRN_READONLY`. Default `exclusive`.
    */
   readonly access?: Access | undefined;
   /**
@@ -108,6 +112,7 @@ export function resolveOptions(options: unknown): Settings {
   if (dictionaries !== undefined && !isOptionsObject(dictionaries)) {
     throw invalid(`dictionaries are ${describe(dictionaries)}; give an object of dictionaries by name.`);
   }
+  const access = accessOf(options);
   return {
     directory,
     dictionaries: new Dictionaries(dictionaries as Record<string, Dictionary> | undefined),
@@ -120,7 +125,8 @@ export function resolveOptions(options: unknown): Settings {
       keepGenerations: integer(options, 'keepGenerations', 1, 1, 2 ** 32 - 1),
       memtableBytes: integer(options, 'memtableBytes', 64 * 1024 * 1024, 64 * 1024, 2 ** 40),
       mmap: boolean(options, 'mmap', true),
-      shared: isShared(options),
+      shared: access === 'shared',
+      readOnly: access === 'readonly',
       sha256: isSealed(options),
     },
   };
@@ -131,14 +137,14 @@ function isSealed({ integrity = 'checksum' }: Record<string, unknown>): boolean 
   throw invalid(`integrity is ${describe(integrity)}; give "checksum" or "sha256".`);
 }
 
-function isShared({ access = 'exclusive', objectCache }: Record<string, unknown>): boolean {
-  if (access !== 'exclusive' && access !== 'shared') {
-    throw invalid(`access is ${describe(access)}; give "exclusive" or "shared".`);
+function accessOf({ access = 'exclusive', objectCache }: Record<string, unknown>): Access {
+  if (!ACCESSES.includes(access as Access)) {
+    throw invalid(`access is ${describe(access)}; give "exclusive", "shared" or "readonly".`);
   }
   if (access === 'shared' && objectCache) {
     throw invalid('objectCache cannot know what other processes write; leave it out with access "shared".');
   }
-  return access === 'shared';
+  return access as Access;
 }
 
 /** The absolute path of a directory. Resolved at once: a later process.chdir() must not make it another one. */

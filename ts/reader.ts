@@ -13,6 +13,20 @@ import { checkKey, checkTable, MAX_KEY_BYTES } from './validate.ts';
 /** In the number of the dictionary: the record will expire. */
 const EXPIRES = 2 ** 31;
 
+/** A value with what the database knows about it. */
+// biome-ignore lint/suspicious/noExplicitAny: what is read is whatever was written, and only the caller knows its type.
+export interface DatabaseRecord<T = any> {
+  readonly value: T;
+  /** 1 for the first write of a key, one more for each further one. A key that was deleted begins again. */
+  readonly version: number;
+  /** When it was written, in milliseconds since the epoch. */
+  readonly timestamp: number;
+  /** When it expires, in milliseconds since the epoch; null: never. */
+  readonly expiration: number | null;
+  /** The dictionary that it was written with; null: none. */
+  readonly dictionaryName: string | null;
+}
+
 export class Reader {
   readonly #memory: Buffer;
   readonly #view: DataView;
@@ -123,13 +137,7 @@ export class Reader {
 
   /** A value that did not come by the memory. */
   value(raw: RawValue): unknown {
-    if (Buffer.isBuffer(raw)) return raw;
-    if ('head' in raw) {
-      this.#unpacker.use(raw.head);
-      return this.#unpacker.unpack(0, raw.head.length, raw.text, 0, raw.text.length, raw.dictionary % EXPIRES);
-    }
-    if ('json' in raw) return parse(raw.json);
-    throw unsupported(`kind ${raw.kind}`);
+    return unpacked(raw, this.#unpacker);
   }
 
   /** The next value in the memory; its characters stand in `text` from `textAt` to `textEnd`. */
@@ -161,6 +169,17 @@ export function entriesOf<T>(reader: Reader, page: RawPage): [key: string, value
 
 export function valuesOf<T>(reader: Reader, page: RawPage): T[] {
   return reader.entries(page).map(([, value]) => value as T);
+}
+
+/** What a value stands for that has its parts with it. */
+export function unpacked(raw: RawValue, unpacker: Unpacker): unknown {
+  if (Buffer.isBuffer(raw)) return raw;
+  if ('head' in raw) {
+    unpacker.use(raw.head);
+    return unpacker.unpack(0, raw.head.length, raw.text, 0, raw.text.length, raw.dictionary % EXPIRES);
+  }
+  if ('json' in raw) return parse(raw.json);
+  throw unsupported(`kind ${raw.kind}`);
 }
 
 function parse(text: string): unknown {

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Mapping } from './dictionary.ts';
+import { translated } from './errors.ts';
 import type { NativeHandle } from './native.ts';
 import type { Packer } from './pack.ts';
 import type { Unpacker } from './unpack.ts';
@@ -39,16 +40,19 @@ export interface Plan {
 /** Thrown where the keys of an object cannot be mapped by a dictionary without loss. */
 export const UNMAPPABLE = Symbol('unmappable');
 
+/** Who makes shapes and dictionaries known. */
+export type Definitions = Pick<NativeHandle, 'defineShape' | 'shapes' | 'dictionary'>;
+
 /** What one session knows of the shapes of its database. */
 export class Shapes {
-  readonly #handle: NativeHandle;
+  readonly #handle: Definitions;
   readonly #keys: (readonly string[])[] = [];
   readonly #names: Names[] = [];
   readonly #plans = new Map<string, TablePlans>();
   /** Those of values whose keys a dictionary maps. */
   readonly #mapped = new WeakMap<Mapping, Map<string, TablePlans>>();
 
-  constructor(handle: NativeHandle) {
+  constructor(handle: Definitions) {
     this.#handle = handle;
   }
 
@@ -71,7 +75,7 @@ export class Shapes {
 
   /** Makes the keys known, and returns the number of their shape; -1 if they are to be named. */
   define(keys: readonly string[]): number {
-    return this.#handle.defineShape(keys);
+    return translated(() => this.#handle.defineShape(keys));
   }
 
   /** What is read of values: `dictionary` is 1 more than the number of the one that maps their keys, or 0. */

@@ -1,17 +1,19 @@
 //! What the database knows by name or number, and how the frames of a journal add to it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use foldhash::fast::RandomState;
 
 use crate::dictionary::Dictionary;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::journal::{Item, ReplayedFrame};
 use crate::memtable::Held;
-use crate::packed::Shape;
-use crate::record::Entry;
+use crate::packed::{self, Shape, Value};
+use crate::read::Record;
+use crate::record::{Entry, Kind};
 use crate::slice::{Key, Slice};
 use crate::sync::{AtomicUsize, RwLock};
 use crate::table::{Recount, Table};
@@ -63,6 +65,50 @@ impl Catalog {
         Some(table)
     }
 
+    /// Does what an item of a frame says about names. Returns the table that is no more because of it.
+    pub(crate) fn define(&mut self, frame: &ReplayedFrame<'_>, item: Item<'_>) -> Result<Option<Arc<Table>>> {
+        match item {
+            // It is for whoever has the table's stack.
+            Item::Record { .. } => {}
+            Item::DefineTable { table, name } => {
+                if self.table_by_id(table).is_none() {
+                    self.insert(Arc::new(Table::new(table, name, Default::default(), Vec::new())));
+                }
+            }
+            Item::DropTable { table } => {
+                let dropped = self.remove(table);
+                let dropped = dropped.ok_or_else(|| frame.unreadable("drops a table that was never defined"))?;
+                return Ok(Some(dropped));
+            }
+            Item::DefineDictionary { revision, dictionary } => learn(&mut self.dictionaries, revision, dictionary)
+                .ok_or_else(|| frame.unreadable("defines a dictionary out of turn"))?,
+            Item::DefineShape { number, shape } => {
+                learn(&mut self.shapes, number, shape).ok_or_else(|| frame.unreadable("defines a shape out of turn"))?
+            }
+        }
+        Ok(None)
+    }
+
+    /// The keys of the shapes from number `first` on.
+    pub(crate) fn shapes_from(&self, first: u32) -> Vec<Vec<String>> {
+        let known = self.shapes.get(first as usize..).unwrap_or_default();
+        known.iter().map(|shape| shape.keys.iter().map(|key| key.to_string()).collect()).collect()
+    }
+
+    /// The structured data of a record of the database in `directory`.
+    pub(crate) fn unpack<V: AsRef<[u8]>>(&self, record: &Record<V>, directory: &Path) -> Result<Value> {
+        let bytes = record.value.as_ref();
+        let value = match record.kind {
+            Kind::PACKED => {
+                let mapped = record.mapped_by.and_then(|id| self.dictionaries.get(id.0 as usize));
+                packed::decode(bytes, &self.shapes, mapped.map(|dictionary| &**dictionary))
+            }
+            Kind::BYTES => Some(Value::Bytes(bytes.to_vec())),
+            _ => serde_json::from_slice::<serde_json::Value>(bytes).ok().map(Value::from),
+        };
+        value.ok_or_else(|| Error::corrupt(directory, 0, "a value is not what its kind says; run verify, or repair"))
+    }
+
     pub(crate) fn clear_tables(&mut self) {
         self.by_id.clear();
         self.tables.clear();
@@ -88,26 +134,14 @@ impl Target<'_> {
         let shared = frame.shared();
         frame.items(|item| match item {
             Item::Record { table, entry } => self.record(frame, &shared, table, &entry),
-            Item::DefineTable { table, name } => {
-                *self.next_table = (*self.next_table).max(table.saturating_add(1));
-                let mut catalog = self.catalog.write();
-                if catalog.table_by_id(table).is_none() {
-                    catalog.insert(Arc::new(Table::new(table, name, Default::default(), Vec::new())));
+            definition => {
+                if let Item::DefineTable { table, .. } = definition {
+                    *self.next_table = (*self.next_table).max(table.saturating_add(1));
                 }
+                let dropped = self.catalog.write().define(frame, definition)?;
+                dropped.iter().for_each(|table| self.forget(table));
                 Ok(())
             }
-            Item::DropTable { table } => {
-                let dropped = self.catalog.write().remove(table);
-                let dropped = dropped.ok_or_else(|| frame.unreadable("drops a table that was never defined"))?;
-                self.forget(&dropped);
-                Ok(())
-            }
-            Item::DefineDictionary { revision, dictionary } => {
-                learn(&mut self.catalog.write().dictionaries, revision, dictionary)
-                    .ok_or_else(|| frame.unreadable("defines a dictionary out of turn"))
-            }
-            Item::DefineShape { number, shape } => learn(&mut self.catalog.write().shapes, number, shape)
-                .ok_or_else(|| frame.unreadable("defines a shape out of turn")),
         })
     }
 

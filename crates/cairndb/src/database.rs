@@ -9,20 +9,19 @@ use std::time::Duration;
 use crate::batch::{DictionaryId, Durability, Op, Outcome};
 use crate::dictionary::Dictionary;
 use crate::env::{Env, RealEnv};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::inner::{Inner, Shared};
 use crate::journal::Ticket;
 use crate::options::Options;
 use crate::packed::{self, MAX_SHAPES, Shape, Value};
 use crate::read::{Range, Record, Scan, Snapshot};
-use crate::record::Kind;
 use crate::stats::Stats;
 use crate::verify::Report;
 
 /// Below this much unflushed memory closing leaves the journal to the next open instead of writing stones, in bytes.
 const SMALL: usize = 256 << 10;
 
-/// An open database: a directory that this process alone uses. Clones are handles on the same database.
+/// An open database: a directory that this process alone uses, unless the [`Options`] say otherwise. Clones are handles on the same database.
 ///
 /// ```
 /// use cairndb::{Database, Durability, Kind, Op, Options, Outcome, Range};
@@ -53,7 +52,9 @@ impl Database {
     ///
     /// # Errors
     /// [`Code::Locked`](crate::Code::Locked) while another process has it open, `Directory` if the directory cannot be
-    /// used, `Corrupt` if something that had been on the disk is damaged, `Format` if a newer version wrote it.
+    /// used, `Corrupt` if something that had been on the disk is damaged, `Format` if a newer version wrote it. With
+    /// [`Options::read_only`], `Directory` also if there is no database, and `Behind` if its files were replaced again and
+    /// again while they were read.
     pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Self> {
         Database::open_with(Arc::new(RealEnv::new()), directory, options)
     }
@@ -158,6 +159,7 @@ impl Database {
 
     /// Removes the expired records of a table and returns how many there were. Does not scan the table.
     pub fn cleanup_expired(&self, table: &str) -> Result<u64> {
+        self.0.check_writable()?;
         self.0.follow()?;
         let Some(found) = self.0.table(table)? else { return Ok(0) };
         self.0.sweep(&found)
@@ -172,8 +174,8 @@ impl Database {
         self.0.define_dictionary(Dictionary::new(name, pairs)?)
     }
 
-    /// Structured data as the bytes of a value of [`Kind::PACKED`], for this database only: the keys of its objects become
-    /// known to it.
+    /// Structured data as the bytes of a value of [`Kind::PACKED`](crate::Kind::PACKED), for this database only: the keys of
+    /// its objects become known to it.
     ///
     /// ```
     /// # use cairndb::{Database, Durability, Kind, Op, Options, Value};
@@ -192,25 +194,13 @@ impl Database {
         packed::encode(value, &mut |keys| self.define_shape(keys))
     }
 
-    /// The structured data of a record: what [`Database::pack`] made into bytes, the text of [`Kind::JSON`], or
-    /// [`Kind::BYTES`] as they are.
+    /// The structured data of a record: what [`Database::pack`] made into bytes, the text of
+    /// [`Kind::JSON`](crate::Kind::JSON), or [`Kind::BYTES`](crate::Kind::BYTES) as they are.
     ///
     /// # Errors
     /// `Corrupt` if the bytes are not what their kind says.
     pub fn unpack<V: AsRef<[u8]>>(&self, record: &Record<V>) -> Result<Value> {
-        let bytes = record.value.as_ref();
-        let value = match record.kind {
-            Kind::PACKED => {
-                let catalog = self.0.catalog.read();
-                let mapped = record.mapped_by.and_then(|id| catalog.dictionaries.get(id.0 as usize));
-                packed::decode(bytes, &catalog.shapes, mapped.map(|dictionary| &**dictionary))
-            }
-            Kind::BYTES => Some(Value::Bytes(bytes.to_vec())),
-            _ => serde_json::from_slice::<serde_json::Value>(bytes).ok().map(Value::from),
-        };
-        value.ok_or_else(|| {
-            Error::corrupt(&self.0.directory, 0, "a value is not what its kind says; run verify, or repair")
-        })
+        self.0.catalog.read().unpack(record, &self.0.directory)
     }
 
     /// Makes the keys of objects known, in this order, and returns the number of their shape. `None` if there are too many
@@ -225,9 +215,7 @@ impl Database {
     /// The keys of the shapes from number `first` on.
     #[must_use]
     pub fn shapes(&self, first: u32) -> Vec<Vec<String>> {
-        let catalog = self.0.catalog.read();
-        let known = catalog.shapes.get(first as usize..).unwrap_or_default();
-        known.iter().map(|shape| shape.keys.iter().map(|key| key.to_string()).collect()).collect()
+        self.0.catalog.read().shapes_from(first)
     }
 
     /// The pairs of long and short names of a dictionary.
@@ -252,6 +240,7 @@ impl Database {
     /// Moves what is in memory to stones now, instead of when the memtables are full. Not needed for durability.
     pub fn checkpoint(&self) -> Result<()> {
         self.0.check_open()?;
+        self.0.check_writable()?;
         self.0.checkpoint(true)
     }
 
@@ -260,6 +249,7 @@ impl Database {
     /// [`Options::keep_generations`] asks for.
     pub fn compact(&self) -> Result<()> {
         self.0.check_open()?;
+        self.0.check_writable()?;
         for table in self.tables()? {
             self.cleanup_expired(&table)?;
         }
@@ -273,6 +263,7 @@ impl Database {
     /// What somebody still reads goes later.
     pub fn prune(&self, keep: u32) -> Result<()> {
         self.0.check_open()?;
+        self.0.check_writable()?;
         if let Some(delay) = self.0.reclaim(Duration::ZERO, keep.max(1))? {
             self.0.schedule_reclaim(delay);
         }
@@ -375,6 +366,9 @@ impl Inner {
     /// Leaves the directory as the next open likes it best: nothing, or little, to replay, and every byte of the
     /// journal known to be on the disk.
     fn settle(self: &Arc<Self>) -> Result<()> {
+        if self.options.read_only {
+            return Ok(());
+        }
         self.core.lock().journal.write_out()?;
         self.syncer.sync_all()?;
         if self.sharing.is_some() {

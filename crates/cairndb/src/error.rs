@@ -43,6 +43,10 @@ pub enum Code {
     InvalidOptions,
     /// A value or a batch over its limit.
     TooLarge,
+    /// A database that was opened to be read only does not write.
+    ReadOnly,
+    /// What was to be read beside a writer had been replaced and removed before it could be read; begin again.
+    Behind,
     /// A defect of CairnDB itself.
     Internal,
 }
@@ -68,6 +72,8 @@ impl Code {
             Code::UnknownDictionary => "ERR_CAIRN_UNKNOWN_DICTIONARY",
             Code::InvalidOptions => "ERR_CAIRN_INVALID_OPTIONS",
             Code::TooLarge => "ERR_CAIRN_TOO_LARGE",
+            Code::ReadOnly => "ERR_CAIRN_READONLY",
+            Code::Behind => "ERR_CAIRN_BEHIND",
             Code::Internal => "ERR_CAIRN_INTERNAL",
         }
     }

@@ -107,6 +107,15 @@ impl Inner {
         Ok(())
     }
 
+    /// Refuses what would change a database that was opened to be read only.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.options.read_only {
+            let what = "the database was opened read-only; open it without that option to write";
+            return Err(Error::new(Code::ReadOnly, what));
+        }
+        Ok(())
+    }
+
     /// The table of a name, if there is one. Asks whether the database is open after the look: closing lets the tables go.
     pub(crate) fn table(&self, name: &str) -> Result<Option<Arc<Table>>> {
         let table = self.catalog.read().table(name).cloned();

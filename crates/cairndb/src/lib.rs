@@ -61,6 +61,8 @@ mod sweep;
 mod sync;
 mod table;
 mod verify;
+mod view;
+mod watch;
 
 pub use batch::{
     DictionaryId, Durability, MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_TABLE_BYTES, MAX_VALUE_BYTES, Op, Outcome,
@@ -76,6 +78,7 @@ pub use record::Kind;
 pub use repair::{RepairReport, repair, repair_with};
 pub use stats::{Stats, TableStats};
 pub use verify::{Damage, KeyRange, Report};
+pub use watch::{Change, Watch};
 
 /// The version of the format that this library writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;

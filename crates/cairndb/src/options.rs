@@ -29,6 +29,23 @@ pub struct Options {
     /// Whether other processes may use the directory at the same time, which then all have to open it in this way. Each
     /// sees at once what the others have committed. `Eventual` is `Os` then. Not for network file systems. Default false.
     pub shared: bool,
+    /// Whether an existing database is only looked at: nothing in the directory is made, changed, locked or removed, so it
+    /// may be on a read-only file system, and other processes may have it open and write. What is seen is one moment:
+    /// all that had reached the operating system before the opening, and nothing later. What would write is refused with
+    /// [`Code::ReadOnly`]. Default false.
+    ///
+    /// ```
+    /// # use cairndb::{Code, Database, Durability, Kind, Op, Options};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let writer = Database::open(directory.path(), Options::default())?;
+    /// let put = Op::put("t", b"k", Kind::BYTES, b"v");
+    /// writer.commit(&[put], Durability::Os)?;
+    /// let view = Database::open(directory.path(), Options { read_only: true, ..Options::default() })?;
+    /// assert_eq!(view.get("t", b"k")?.unwrap().value, b"v");
+    /// assert_eq!(view.commit(&[put], Durability::Os).unwrap_err().code(), Code::ReadOnly);
+    /// # Ok::<(), cairndb::Error>(())
+    /// ```
+    pub read_only: bool,
     /// Whether each commit gets a SHA-256 in the journal besides its XXH3, at once. What is finished, manifests and table
     /// files, has one always. Costs 35 bytes and the hashing for each commit. Default false.
     pub sha256: bool,
@@ -44,6 +61,7 @@ impl Default for Options {
             memtable_bytes: 64 << 20,
             mmap: true,
             shared: false,
+            read_only: false,
             sha256: false,
         }
     }
@@ -57,6 +75,9 @@ impl Options {
         }
         if self.memtable_bytes < 64 << 10 {
             return refuse("memtable_bytes is below 64 KiB; use more");
+        }
+        if self.read_only && self.shared {
+            return refuse("read_only is for one who looks on, shared for one who writes too; choose one");
         }
         Ok(())
     }

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Bound, ControlFlow, Deref};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::batch::{DictionaryId, check_key, check_table};
+use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::inner::{Inner, Shared};
 use crate::record::{DictionaryUse, Entry, Kind, Meta};
@@ -83,6 +85,64 @@ impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Bytes {
     }
 }
 
+impl Bytes {
+    /// A value in the memory of a frame.
+    pub(crate) fn value(slice: Slice) -> Self {
+        Bytes(Place::Held(slice))
+    }
+
+    /// A key in the memory of a frame.
+    pub(crate) fn key(key: Key) -> Self {
+        Bytes(Place::HeldKey(key))
+    }
+}
+
+impl<V: AsRef<[u8]> + From<Vec<u8>>> Record<V> {
+    /// Turns what is stored in the database in `directory` into what was written.
+    pub(crate) fn of(
+        meta: Meta,
+        stored: V,
+        directory: &Path,
+        dictionary: impl FnOnce(u32) -> Option<Arc<Dictionary>>,
+    ) -> Result<Self> {
+        let (value, name) = match meta.dictionary {
+            None => (stored, None),
+            Some(used) => lengthen(used, meta.kind, stored, directory, dictionary(used.revision))?,
+        };
+        let mapped = meta.dictionary.filter(|used| used.mapped && meta.kind == Kind::PACKED);
+        Ok(Record {
+            value,
+            kind: meta.kind,
+            version: meta.version,
+            timestamp: meta.time,
+            expiration: meta.expiration,
+            dictionary: name,
+            mapped_by: mapped.map(|used| DictionaryId(used.revision)),
+        })
+    }
+}
+
+fn lengthen<V: AsRef<[u8]> + From<Vec<u8>>>(
+    used: DictionaryUse,
+    kind: Kind,
+    stored: V,
+    directory: &Path,
+    dictionary: Option<Arc<Dictionary>>,
+) -> Result<(V, Option<String>)> {
+    let unreadable = |what: &str| {
+        let what = format!("a record was written with dictionary revision {} {what}", used.revision);
+        Error::corrupt(directory, 0, what)
+    };
+    let dictionary = dictionary.ok_or_else(|| unreadable("that the database does not have"))?;
+    let name = Some(dictionary.name.clone());
+    if !used.mapped || kind == Kind::PACKED {
+        return Ok((stored, name));
+    }
+    let text = std::str::from_utf8(stored.as_ref()).ok();
+    let long = text.and_then(|text| dictionary.inflate(text)).ok_or_else(|| unreadable("and is not JSON"))?;
+    Ok((V::from(long.into_owned().into_bytes()), name))
+}
+
 impl Inner {
     /// The live record under `key`, as the last commit left it.
     pub(crate) fn get(&self, table: &str, key: &[u8]) -> Result<Option<Record>> {
@@ -123,43 +183,8 @@ impl Inner {
         self.finish(meta, Bytes(place))
     }
 
-    /// Turns what is stored into what was written.
     fn finish<V: AsRef<[u8]> + From<Vec<u8>>>(&self, meta: Meta, stored: V) -> Result<Record<V>> {
-        let (value, dictionary) = match meta.dictionary {
-            None => (stored, None),
-            Some(used) => self.lengthen(used, meta.kind, stored)?,
-        };
-        let mapped = meta.dictionary.filter(|used| used.mapped && meta.kind == Kind::PACKED);
-        Ok(Record {
-            value,
-            kind: meta.kind,
-            version: meta.version,
-            timestamp: meta.time,
-            expiration: meta.expiration,
-            dictionary,
-            mapped_by: mapped.map(|used| DictionaryId(used.revision)),
-        })
-    }
-
-    fn lengthen<V>(&self, used: DictionaryUse, kind: Kind, stored: V) -> Result<(V, Option<String>)>
-    where
-        V: AsRef<[u8]> + From<Vec<u8>>,
-    {
-        let unreadable = |what: &str| {
-            Error::corrupt(
-                &self.directory,
-                0,
-                format!("a record was written with dictionary revision {} {what}", used.revision),
-            )
-        };
-        let dictionary = self.dictionary(used.revision).ok_or_else(|| unreadable("that the database does not have"))?;
-        let name = Some(dictionary.name.clone());
-        if !used.mapped || kind == Kind::PACKED {
-            return Ok((stored, name));
-        }
-        let text = std::str::from_utf8(stored.as_ref()).ok();
-        let long = text.and_then(|text| dictionary.inflate(text)).ok_or_else(|| unreadable("and is not JSON"))?;
-        Ok((V::from(long.into_owned().into_bytes()), name))
+        Record::of(meta, stored, &self.directory, |revision| self.dictionary(revision))
     }
 
     /// Records that are there and have not expired.

@@ -23,6 +23,7 @@ use crate::sharing::{self, Sharing};
 use crate::stone::{Access, BlockCache, Stone};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, RwLock};
 use crate::table::{Layer, Table};
+use crate::view;
 
 /// Bytes of the cache that stones are read through when they are not mapped.
 const BLOCK_CACHE: u64 = 64 << 20;
@@ -32,6 +33,9 @@ const MANY_SEGMENTS: u64 = 8;
 
 pub(crate) fn open(env: Arc<dyn Env>, directory: &Path, options: Options) -> Result<Arc<Inner>> {
     options.validate()?;
+    if options.read_only {
+        return view::open(env, directory, options);
+    }
     env.create_dir(directory).map_err(|error| unusable(directory, &error))?;
     if options.shared {
         return sharing::open(env, directory, options);
@@ -119,8 +123,12 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn list(env: &dyn Env, directory: &Path) -> Result<Self> {
+        env.list(directory).map(Files::of).map_err(|error| unusable(directory, &error))
+    }
+
+    pub(crate) fn of(names: Vec<String>) -> Self {
         let mut files = Files::default();
-        for name in env.list(directory).map_err(|error| unusable(directory, &error))? {
+        for name in names {
             let Some((number, kind)) = name.split_once('.') else { continue };
             if number.len() < 12 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
                 continue;
@@ -135,7 +143,16 @@ impl Files {
             }
         }
         files.generations.sort_unstable();
-        Ok(files)
+        files
+    }
+
+    /// Refuses a directory that has files of a database of which the manifest is lost.
+    pub(crate) fn refuse_unnamed(&self, directory: &Path) -> Result<()> {
+        if self.segments.is_empty() && self.stones.is_empty() {
+            return Ok(());
+        }
+        let what = "there are database files but no manifest that names them; restore the manifest, or repair";
+        Err(Error::corrupt(directory, 0, what))
     }
 }
 
@@ -152,26 +169,8 @@ struct Chosen {
 /// The newest generation whose manifest and files are there. A disk that acknowledged syncs it had not done may have
 /// lost the newest; the one before it and the journal say the same.
 fn choose_generation(env: &dyn Env, directory: &Path, files: &Files) -> Result<Chosen> {
-    let mut refused = None;
-    let mut usable = Vec::new();
-    let mut said = Vec::new();
-    for &generation in files.generations.iter().rev() {
-        let checked = Manifest::load(env, directory, generation).and_then(|manifest| {
-            said.push((manifest.database, manifest.durable));
-            check_stones(env, directory, &manifest)?;
-            Ok(manifest)
-        });
-        match checked {
-            Ok(manifest) => usable.push(manifest),
-            Err(error) if error.code() == Code::Corrupt => {
-                if usable.is_empty() {
-                    refused.get_or_insert(error);
-                }
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    if usable.is_empty() {
+    let Usable { mut manifests, said, refused } = Usable::find(env, directory, files, usize::MAX)?;
+    if manifests.is_empty() {
         return match refused {
             Some(error) => Err(error),
             None => {
@@ -180,12 +179,53 @@ fn choose_generation(env: &dyn Env, directory: &Path, files: &Files) -> Result<C
             }
         };
     }
-    let current = usable.remove(0);
-    usable.retain(|older| older.database == current.database);
-    usable.reverse();
-    let said = said.into_iter().filter(|(database, _)| *database == current.database);
-    let durable = said.map(|(_, durable)| durable).max().unwrap_or(current.durable);
-    Ok(Chosen { current, older: usable, durable, stepped_back: refused.is_some() })
+    let current = manifests.remove(0);
+    manifests.retain(|older| older.database == current.database);
+    manifests.reverse();
+    Ok(Chosen { durable: said_durable(&said, &current), current, older: manifests, stepped_back: refused.is_some() })
+}
+
+/// The generations whose manifests and files are there.
+pub(crate) struct Usable {
+    /// Newest first.
+    pub(crate) manifests: Vec<Manifest>,
+    /// The databases that whole manifests are of, and how far the journal was on the disk when they were written.
+    pub(crate) said: Vec<(u64, (u64, u64))>,
+    /// Why the newest of all could not be used.
+    pub(crate) refused: Option<Error>,
+}
+
+impl Usable {
+    /// The `most` newest ones.
+    pub(crate) fn find(env: &dyn Env, directory: &Path, files: &Files, most: usize) -> Result<Self> {
+        let mut usable = Usable { manifests: Vec::new(), said: Vec::new(), refused: None };
+        for &generation in files.generations.iter().rev() {
+            let checked = Manifest::load(env, directory, generation).and_then(|manifest| {
+                usable.said.push((manifest.database, manifest.durable));
+                check_stones(env, directory, &manifest)?;
+                Ok(manifest)
+            });
+            match checked {
+                Ok(manifest) => usable.manifests.push(manifest),
+                Err(error) if error.code() == Code::Corrupt => {
+                    if usable.manifests.is_empty() {
+                        usable.refused.get_or_insert(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+            if usable.manifests.len() == most {
+                break;
+            }
+        }
+        Ok(usable)
+    }
+}
+
+/// How far the journal was on the disk, as the manifests say that are of the same database as this one.
+pub(crate) fn said_durable(said: &[(u64, (u64, u64))], manifest: &Manifest) -> (u64, u64) {
+    let of_same = said.iter().filter(|(database, _)| *database == manifest.database);
+    of_same.map(|(_, durable)| *durable).max().unwrap_or(manifest.durable)
 }
 
 /// Whether the stones of a generation are there, whole as far as their size tells.
@@ -205,13 +245,7 @@ pub(crate) fn check_stones(env: &dyn Env, directory: &Path, manifest: &Manifest)
 
 /// The first generation of a new database.
 fn create(env: &dyn Env, directory: &Path, files: &Files) -> Result<Manifest> {
-    if !files.segments.is_empty() || !files.stones.is_empty() {
-        return Err(Error::corrupt(
-            directory,
-            0,
-            "there are database files but no manifest that names them; restore the manifest, or repair",
-        ));
-    }
+    files.refuse_unnamed(directory)?;
     let mut seed = directory.as_os_str().as_encoded_bytes().to_vec();
     seed.extend_from_slice(&env.now().to_le_bytes());
     seed.extend_from_slice(&env.monotonic().to_le_bytes());

@@ -77,6 +77,9 @@ impl Inner {
             verify_stone(&stone, &table, &mut report);
         }
         self.verify_journal(&mut report)?;
+        if self.options.read_only {
+            self.forget_replaced(&mut report)?;
+        }
         Ok(report)
     }
 

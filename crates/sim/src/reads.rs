@@ -12,7 +12,7 @@ use crate::workload::{DICTIONARIES, Workload};
 ///
 /// # Panics
 /// If it names a dictionary that no history defines.
-fn record<V: AsRef<[u8]>>(found: &cairndb::Record<V>) -> Record {
+pub fn record<V: AsRef<[u8]>>(found: &cairndb::Record<V>) -> Record {
     let known = |name: &String| DICTIONARIES.iter().find(|known| known.0 == name).expect("a name that was defined").0;
     let put = Put {
         value: found.value.as_ref().to_vec(),

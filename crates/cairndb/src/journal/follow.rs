@@ -116,7 +116,13 @@ impl Writer {
         while at < bytes.len() {
             let frame = Frame::within(&bytes, start, at, place).ok_or_else(|| self.broken())?;
             let (len, digest, time) = (frame.bytes.len(), frame.digest, frame.time(self.time));
-            visit(ReplayedFrame { frame, time, path: &segment.path, offset: self.end.offset })?;
+            visit(ReplayedFrame {
+                frame,
+                time,
+                segment: segment.number,
+                path: &segment.path,
+                offset: self.end.offset,
+            })?;
             at += len;
             self.end.offset += len as u64;
             self.position += len as u64;

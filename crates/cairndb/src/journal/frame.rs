@@ -236,14 +236,19 @@ impl<'a> Frame<'a> {
 
     /// The bytes that the length at `offset` names, if it passes its check.
     fn candidate(segment: &'a [u8], offset: usize) -> Option<&'a [u8]> {
-        let mut head = Reader::new(segment.get(offset..)?);
+        let len = Frame::claimed_len(segment.get(offset..)?)?;
+        segment.get(offset..offset.checked_add(len)?)
+    }
+
+    /// How long the frame that begins here says it is, if that passes its check. Not all of it need be there.
+    pub(crate) fn claimed_len(bytes: &[u8]) -> Option<usize> {
+        let mut head = Reader::new(bytes);
         let length = head.u32()?;
         let check = u16::from_le_bytes(head.array()?);
         if length == 0 || check != length_check(length) {
             return None;
         }
-        let len = (length as usize).checked_add(HEAD + DIGEST)?;
-        segment.get(offset..offset.checked_add(len)?)
+        (length as usize).checked_add(HEAD + DIGEST)
     }
 
     /// How many bytes [`Frame::at`] digests at `offset`.

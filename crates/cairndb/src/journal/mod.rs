@@ -8,6 +8,7 @@ mod replay;
 mod salvage;
 mod segment;
 mod sync;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -16,11 +17,12 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use follow::sync_segment;
 pub(crate) use frame::{FrameBuilder, Item};
-pub(crate) use replay::{ReplayFrom, ReplayedFrame, replay, walk};
+pub(crate) use replay::{ReplayFrom, ReplayedFrame, claims, replay, walk};
 pub(crate) use salvage::{Break, Segment, salvage};
 pub(crate) use segment::SegmentEnd;
 pub(crate) use sync::Syncer;
 pub use sync::Ticket;
+pub(crate) use tail::Tail;
 pub(crate) use writer::Writer;
 
 /// The name of a segment's file.

@@ -30,6 +30,8 @@ pub(crate) struct ReplayFrom {
 pub(crate) struct ReplayedFrame<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) time: u64,
+    /// The number of the segment.
+    pub(crate) segment: u64,
     pub(super) path: &'a Path,
     pub(super) offset: u64,
 }
@@ -75,7 +77,7 @@ pub(crate) fn replay(
     visit: impl FnMut(ReplayedFrame<'_>) -> Result<()>,
 ) -> Result<SegmentEnd> {
     let end = walk(env, directory, segments, from, u64::MAX, visit)?;
-    refuse_damage(env, directory, segments, from, end)?;
+    claims(env, directory, segments, from, end)?.refuse_damage(directory, end)?;
     Ok(end)
 }
 
@@ -109,19 +111,25 @@ pub(crate) fn walk(
     Ok(end)
 }
 
-/// Looks whether anything says that the journal had been on the disk further than `end`.
-fn refuse_damage(env: &dyn Env, directory: &Path, segments: &[u64], from: ReplayFrom, end: SegmentEnd) -> Result<()> {
+/// What says how far the journal had been on the disk, of which good frames were found up to `end`.
+pub(crate) fn claims(
+    env: &dyn Env,
+    directory: &Path,
+    segments: &[u64],
+    from: ReplayFrom,
+    end: SegmentEnd,
+) -> Result<Known> {
     let mut known = Known { first: from.first, end, on_disk: from.durable, goes_on: false };
     for &number in segments.iter().filter(|&&number| number >= from.first) {
         known.look_at(&Loaded::open(env, directory, from.database, number)?)?;
     }
-    known.refuse_damage(directory)
+    Ok(known)
 }
 
 /// What files say about how far the journal reached.
-struct Known {
+pub(crate) struct Known {
     first: u64,
-    /// Where it breaks.
+    /// Where it breaks, as far as was known when they were looked at.
     end: SegmentEnd,
     /// The farthest place that was on the disk, as a segment and an offset in it.
     on_disk: (u64, u64),
@@ -161,8 +169,9 @@ impl Known {
         }
     }
 
-    fn refuse_damage(self, directory: &Path) -> Result<()> {
-        let Known { first, end, on_disk, goes_on } = self;
+    /// Refuses that the journal ends at `end` if it had been on the disk further than that.
+    pub(crate) fn refuse_damage(self, directory: &Path, end: SegmentEnd) -> Result<()> {
+        let Known { first, on_disk, goes_on, .. } = self;
         if on_disk.0 < first || on_disk <= (end.number, end.offset) {
             return Ok(());
         }
@@ -231,7 +240,7 @@ impl Loaded {
             time = frame.time(time);
             digest = frame.digest;
             let len = frame.bytes.len();
-            visit(ReplayedFrame { frame, time, path: &self.path, offset: offset as u64 })?;
+            visit(ReplayedFrame { frame, time, segment: self.number, path: &self.path, offset: offset as u64 })?;
             offset += len;
         }
         Ok(SegmentEnd { number: self.number, offset: offset as u64, digest })

@@ -156,7 +156,7 @@ impl Segment {
             }
             *time = frame.time(*time);
             end = at + frame.bytes.len();
-            visit(&ReplayedFrame { frame, time: *time, path: &self.path, offset: at as u64 });
+            visit(&ReplayedFrame { frame, time: *time, segment: number, path: &self.path, offset: at as u64 });
         }
         end as u64
     }

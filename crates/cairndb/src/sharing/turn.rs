@@ -64,6 +64,7 @@ impl Inner {
 
     /// Takes the commit lock.
     pub(crate) fn committing(&self) -> Result<Committing<'_>> {
+        self.check_writable()?;
         let mut core = self.core.lock();
         let Some(sharing) = &self.sharing else { return Ok(Committing { inner: self, core, before: None }) };
         self.check_held()?;
