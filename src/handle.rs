@@ -3,11 +3,13 @@
 //! Its methods are closures over the opening. A method that `#[napi]` generates first finds out what its `this` is and
 //! guards the borrow of it, which costs more than reading a record does.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use cairndb::{Database, DictionaryId, Durability};
+use cairndb::{Database, DictionaryId, Durability, Progress};
 use napi::bindgen_prelude::{
-    BufferSlice, FromNapiValue, Function, FunctionCallContext, JsObjectValue, JsValue, Object, ToNapiValue,
+    BufferSlice, ClassInstance, FromNapiValue, Function, FunctionCallContext, JsObjectValue, JsValue, Object,
+    ToNapiValue,
 };
 use napi::{Env, Result, sys};
 
@@ -15,9 +17,11 @@ use crate::cursor::{self, RawRange};
 use crate::failure::{Answer, Failure, Outcome, guarded};
 use crate::memory::{self, Memory};
 use crate::point;
+use crate::progress::Watched;
 use crate::promise::{self, Deferred};
 use crate::queue::{Committed, Queue};
-use crate::report::{RawStats, RawVerifyReport};
+use crate::registry;
+use crate::report::{RawBackupReport, RawPruned, RawStats, RawVerifyReport};
 use crate::text::Text;
 use crate::values::{Found, Outcomes, Raw, RawRecord, Values};
 
@@ -71,6 +75,8 @@ pub(crate) fn make(env: &Env, queue: Arc<Queue>) -> Result<Object<'_>> {
     handle.add("flush", flush)?;
     handle.add("compact", compact)?;
     handle.add("verify", verify)?;
+    handle.add("backup", backup)?;
+    handle.add("prune", prune)?;
     handle.add("takeTurn", take_turn)?;
     handle.add("endTurn", end_turn)?;
     handle.add("close", close)?;
@@ -100,6 +106,11 @@ impl Methods<'_> {
 impl Call<'_> {
     fn argument<T: FromNapiValue>(&self, index: usize) -> Result<T> {
         self.arguments.get(index)
+    }
+
+    /// Through what long work is watched.
+    fn progress(&self, index: usize) -> Result<Arc<Progress>> {
+        Ok(self.argument::<ClassInstance<'_, Watched>>(index)?.share())
     }
 
     /// What `commit` makes of the request and the level that the call was given.
@@ -266,11 +277,27 @@ fn flush(call: Call<'_>) -> Result<Raw> {
 }
 
 fn compact(call: Call<'_>) -> Result<Raw> {
-    call.beside(Database::compact)
+    let progress = call.progress(0)?;
+    call.beside(move |engine| engine.compact_with(&progress))
 }
 
 fn verify(call: Call<'_>) -> Result<Raw> {
-    call.beside(|engine| Ok(RawVerifyReport::from(engine.verify()?)))
+    let progress = call.progress(0)?;
+    call.beside(move |engine| Ok(RawVerifyReport::from(engine.verify_with(&progress)?)))
+}
+
+fn backup(call: Call<'_>) -> Result<Raw> {
+    let (target, progress) = (call.argument::<String>(0)?, call.progress(1)?);
+    call.beside(move |engine| {
+        // By the one name that the database's own directory has too, so that a link does not hide that it leads there.
+        let target = registry::canonical(Path::new(&target));
+        Ok(RawBackupReport::from(engine.backup_with(target, &progress)?))
+    })
+}
+
+fn prune(call: Call<'_>) -> Result<Raw> {
+    let keep: u32 = call.argument(0)?;
+    call.beside(move |engine| Ok(RawPruned::from(engine.prune(keep)?)))
 }
 
 fn close(call: Call<'_>) -> Result<Raw> {

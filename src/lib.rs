@@ -20,6 +20,7 @@ mod memory;
 mod options;
 mod page;
 mod point;
+mod progress;
 mod promise;
 mod queue;
 mod registry;
@@ -34,6 +35,7 @@ mod watch;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use cairndb::env::RealEnv;
 use napi::bindgen_prelude::{Function, JsValue, Object};
 use napi::threadsafe_function::UnknownReturnValue;
 use napi::{Env, Result};
@@ -42,9 +44,10 @@ use napi_derive::napi;
 use crate::environment::Opening;
 use crate::failure::{Outcome, guarded};
 use crate::options::OpenOptions;
+use crate::progress::Watched;
 use crate::queue::Queue;
 use crate::registry::Lease;
-use crate::report::RawRepairReport;
+use crate::report::{RawBackupReport, RawRepairReport};
 use crate::settle::{Settle, Settler};
 use crate::values::Raw;
 
@@ -100,7 +103,27 @@ pub(crate) fn watch(env: &Env, directory: String) -> Result<Object<'_>> {
 
 /// Writes all that can be proved good of one directory to another, off the event loop.
 #[napi(catch_unwind)]
-pub(crate) fn repair(env: &Env, source: String, target: String) -> Result<Object<'_>> {
-    let work = move || Ok(RawRepairReport::from(cairndb::repair(source, target)?));
+pub(crate) fn repair<'env>(env: &'env Env, source: String, target: String, progress: &Watched) -> Result<Object<'env>> {
+    let progress = progress.share();
+    let work = move || {
+        let report = cairndb::repair_with(Arc::new(RealEnv::new()), source, target, &progress)?;
+        Ok(RawRepairReport::from(report))
+    };
     promise::spawned(env, "cairndb-repair", work, |_, report| Ok(report))
+}
+
+/// Writes what is in a backup to another directory, off the event loop.
+#[napi(catch_unwind)]
+pub(crate) fn restore<'env>(
+    env: &'env Env,
+    source: String,
+    target: String,
+    progress: &Watched,
+) -> Result<Object<'env>> {
+    let progress = progress.share();
+    let work = move || {
+        let report = cairndb::restore_with(Arc::new(RealEnv::new()), source, target, &progress)?;
+        Ok(RawBackupReport::from(report))
+    };
+    promise::spawned(env, "cairndb-restore", work, |_, report| Ok(report))
 }

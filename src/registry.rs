@@ -154,7 +154,7 @@ fn forget(directory: &Path, shared: &Arc<Shared>) {
 }
 
 /// The one name of a directory, whichever links lead to it. It need not exist yet.
-fn canonical(directory: &Path) -> PathBuf {
+pub(crate) fn canonical(directory: &Path) -> PathBuf {
     if let Ok(path) = directory.canonicalize() {
         return path;
     }

@@ -1,6 +1,6 @@
 //! Figures and reports as JavaScript objects.
 
-use cairndb::{Damage, KeyRange, RepairReport, Report, Stats, TableStats};
+use cairndb::{BackupReport, Damage, KeyRange, Pruned, RepairReport, Report, Stats, TableStats};
 use napi_derive::napi;
 
 use crate::values::key_text;
@@ -120,6 +120,34 @@ impl From<RepairReport> for RawRepairReport {
             records: report.records as f64,
             damage: report.damage.into_iter().map(RawDamage::from).collect(),
         }
+    }
+}
+
+/// What a backup or a restore has written.
+#[napi(object, object_from_js = false)]
+pub(crate) struct RawBackupReport {
+    pub tables: f64,
+    pub records: f64,
+    pub bytes: f64,
+}
+
+impl From<BackupReport> for RawBackupReport {
+    fn from(report: BackupReport) -> Self {
+        RawBackupReport { tables: report.tables as f64, records: report.records as f64, bytes: report.bytes as f64 }
+    }
+}
+
+/// What was removed.
+#[napi(object, object_from_js = false)]
+pub(crate) struct RawPruned {
+    pub generations: f64,
+    pub files: f64,
+    pub bytes: f64,
+}
+
+impl From<Pruned> for RawPruned {
+    fn from(pruned: Pruned) -> Self {
+        RawPruned { generations: pruned.generations as f64, files: pruned.files as f64, bytes: pruned.bytes as f64 }
     }
 }
 

@@ -8,7 +8,7 @@ import { fromNative } from './errors.ts';
 import type { Inside } from './import.ts';
 import { all, type RangeOptions, Rows, rawRange, rowsNow } from './iterate.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { type Level, type NativeCursor, type NativeHandle, native } from './native.ts';
+import type { Level, NativeCursor, NativeHandle } from './native.ts';
 import {
   type BatchOperation,
   batchOperations,
@@ -23,16 +23,15 @@ import {
   type DatabaseOptions,
   type Durability,
   optionsOfOpen,
-  resolveDirectory,
   resolveOptions,
   type Settings,
 } from './options.ts';
 import { checkBatch, isConflict, outcomeOf, written } from './outcome.ts';
 import { Packer } from './pack.ts';
 import { type DatabaseRecord, entriesOf, keysOf, type RowsOf, valuesOf } from './reader.ts';
-import type { DatabaseStats, RepairReport, VerifyReport } from './reports.ts';
 import { type Group, Session } from './session.ts';
 import { type ExchangeOptions, termsOfArguments, termsOfExchange, type WriteOptions } from './terms.ts';
+import { Upkeep } from './upkeep.ts';
 import { checkKey, checkKeys, checkTable } from './validate.ts';
 import { type Change, type WatchOptions, watch } from './watch.ts';
 
@@ -64,7 +63,7 @@ export let insideOf: (db: CairnDB) => Inside;
  * const alice = await db.get('users', 'alice');
  * ```
  */
-export class CairnDB {
+export class CairnDB extends Upkeep {
   readonly #settings: Settings;
   readonly #dictionaries: Dictionaries;
   readonly #lifecycle: Lifecycle;
@@ -80,9 +79,11 @@ export class CairnDB {
    */
   constructor(options: DatabaseOptions) {
     const settings = resolveOptions(options);
+    const lifecycle = new Lifecycle(() => Session.open(settings));
+    super(lifecycle);
     this.#settings = settings;
     this.#dictionaries = settings.dictionaries;
-    this.#lifecycle = new Lifecycle(() => Session.open(settings));
+    this.#lifecycle = lifecycle;
   }
 
   /** Makes an instance for `directory` and starts it. */
@@ -90,31 +91,6 @@ export class CairnDB {
     const db = new CairnDB(optionsOfOpen(directory, options));
     await db.start();
     return db;
-  }
-
-  /**
-   * Writes a new database to `target`, a directory that is missing or empty, of all that can be proved good in the
-   * damaged one in `source`. The source is only read, and must not be in use. Resolves to what was lost.
-   *
-   * Of a record whose newest version is lost an older one is kept, if it is there. A table whose name is lost is called
-   * `recovered-` and its number. Runs in the background.
-   *
-   * Rejects with `ERR_CAIRN_INVALID_OPTIONS`, `ERR_CAIRN_DIRECTORY`, `ERR_CAIRN_LOCKED`, `ERR_CAIRN_FORMAT`,
-   * `ERR_CAIRN_FULL` or `ERR_CAIRN_IO`. Damage is no error.
-   *
-   * @example
-   * ```ts
-   * const { records, damage } = await CairnDB.repair('./data', './data-repaired');
-   * for (const { path, what, table, keys } of damage) console.log(path, what, table, keys);
-   * ```
-   */
-  static async repair(source: string, target: string): Promise<RepairReport> {
-    const paths = [resolveDirectory('source', source), resolveDirectory('target', target)] as const;
-    try {
-      return await native.repair(...paths);
-    } catch (error) {
-      throw fromNative(error);
-    }
   }
 
   /**
@@ -404,21 +380,6 @@ export class CairnDB {
   async flush(): Promise<void> {
     // Both begin at once, so that a close() that follows comes after them.
     await Promise.all([this.#lifecycle.session.drain(), this.#call((handle) => handle.flush())]);
-  }
-
-  /** Rewrites the tables without what was overwritten, deleted or has expired. Reads and writes go on meanwhile. */
-  async compact(): Promise<void> {
-    await this.#call((handle) => handle.compact());
-  }
-
-  /** Reads everything on disk, and checks it. Resolves to a report; its `damage` is empty if all is well. */
-  async verify(): Promise<VerifyReport> {
-    return this.#call((handle) => handle.verify());
-  }
-
-  /** Counts and sizes of the database, and what they cost: write, space and read amplification. */
-  async stats(): Promise<DatabaseStats> {
-    return this.#read((handle) => handle.stats());
   }
 
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 import addon from '../native.cjs';
-import type { DatabaseStats, RepairReport, VerifyReport } from './reports.ts';
+import type { BackupReport, DatabaseStats, PruneReport, RepairReport, VerifyReport } from './reports.ts';
 
 /** When a write counts as done: 0 eventual, 1 os, 2 full. */
 export type Level = 0 | 1 | 2;
@@ -50,9 +50,11 @@ export interface NativeBinding {
   /** As `open`, and waits for it. */
   openSync(directory: string, options: OpenOptions, settle: Settle): NativeHandle;
   /** Reads `source` and writes `target`, both absolute, on a thread of its own. */
-  repair(source: string, target: string): Promise<RepairReport>;
+  repair(source: string, target: string, progress: NativeProgress): Promise<RepairReport>;
+  restore(source: string, target: string, progress: NativeProgress): Promise<BackupReport>;
   /** Begins to follow what any process commits to `directory`, an absolute path, on a thread of its own. */
   watch(directory: string): Promise<NativeWatch>;
+  Progress: new () => NativeProgress;
   engineVersion(): string;
 }
 
@@ -73,6 +75,16 @@ export interface RawChange {
   readonly version: number;
   readonly timestamp: number;
   readonly expiration: number | null;
+}
+
+/** How far one long call has come, to be looked at while it runs. */
+export interface NativeProgress {
+  /** Bytes that are done. */
+  readonly done: number;
+  /** Bytes that there are to do; 0 until that is known. */
+  readonly total: number;
+  /** Makes the call reject with `ERR_CAIRN_CANCELLED` soon. */
+  cancel(): void;
 }
 
 export interface NativeHandle {
@@ -111,8 +123,11 @@ export interface NativeHandle {
   shapes(first: number): string[][];
   cursor(table: string, range: RawRange): NativeCursor;
   flush(): Promise<void>;
-  compact(): Promise<void>;
-  verify(): Promise<VerifyReport>;
+  compact(progress: NativeProgress): Promise<void>;
+  verify(progress: NativeProgress): Promise<VerifyReport>;
+  /** Writes a copy to `target`, which is absolute. */
+  backup(target: string, progress: NativeProgress): Promise<BackupReport>;
+  prune(keep: number): Promise<PruneReport>;
   stats(): DatabaseStats;
   /** Takes the turn that one handle of a directory at a time can have in this process. Whether this one has it now. */
   takeTurn(): boolean;

@@ -1,5 +1,5 @@
 /**
- * What `stats()`, `verify()` and `repair()` report.
+ * What `stats()`, `verify()`, `repair()`, `backup()`, `restore()` and `prune()` report.
  *
  * @module
  */
@@ -105,4 +105,24 @@ export interface RepairReport {
   readonly records: number;
   /** What was damaged, and which records are lost by it; empty if nothing was. */
   readonly damage: readonly Damage[];
+}
+
+/** What a backup or a restore has written. */
+export interface BackupReport {
+  /** Tables, also those that are empty. */
+  readonly tables: number;
+  /** Records, also those that have expired and were not removed yet. */
+  readonly records: number;
+  /** Bytes of files. */
+  readonly bytes: number;
+}
+
+/** What was removed of earlier generations. */
+export interface PruneReport {
+  /** Generations that can no longer be gone back to. */
+  readonly generations: number;
+  /** Files that only they needed. */
+  readonly files: number;
+  /** Bytes in these. */
+  readonly bytes: number;
 }

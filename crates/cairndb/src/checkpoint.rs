@@ -13,6 +13,7 @@ use crate::manifest::{Count, StoneEntry, TableEntry};
 use crate::memtable::Memtable;
 use crate::merge::write_stone;
 use crate::plan::plan_flush;
+use crate::progress::Progress;
 use crate::record::Entry;
 use crate::runs::{Bounds, Run};
 use crate::sync::AtomicBool;
@@ -45,7 +46,7 @@ impl Inner {
             Lane::Flush,
             delay,
             |inner| {
-                let outcome = inner.checkpoint(false);
+                let outcome = inner.checkpoint(false, &Progress::default());
                 if outcome.is_err() {
                     inner.schedule_checkpoint(RETRY);
                 }
@@ -56,7 +57,7 @@ impl Inner {
 
     /// Moves what is in memory to stones; `everything` also the tiny tables, which are otherwise carried into the next
     /// journal segment.
-    pub(crate) fn checkpoint(self: &Arc<Self>, everything: bool) -> Result<()> {
+    pub(crate) fn checkpoint(self: &Arc<Self>, everything: bool, progress: &Progress) -> Result<()> {
         let _flushing = self.flushing.lock();
         self.check_held()?;
         let generation = self.generation();
@@ -71,7 +72,7 @@ impl Inner {
             self.carry(table)?;
         }
         let mut flushed = HashMap::new();
-        let outcome = self.flush_all(&cut, &mut flushed).and_then(|()| self.settle_on(&cut, &flushed));
+        let outcome = self.flush_all(&cut, progress, &mut flushed).and_then(|()| self.settle_on(&cut, &flushed));
         if outcome.is_err() {
             self.discard(flushed.values().flatten().map(|(_, stone)| stone.number));
             return outcome;
@@ -80,9 +81,9 @@ impl Inner {
         Ok(())
     }
 
-    fn flush_all(&self, cut: &Cut, flushed: &mut Flushed) -> Result<()> {
+    fn flush_all(&self, cut: &Cut, progress: &Progress, flushed: &mut Flushed) -> Result<()> {
         for frozen in &cut.frozen {
-            flushed.insert(frozen.table.id, self.flush(frozen)?);
+            flushed.insert(frozen.table.id, self.flush(frozen, progress)?);
         }
         Ok(())
     }
@@ -189,10 +190,10 @@ impl Inner {
     }
 
     /// Writes the frozen memtables of a table into one stone. `None` if nothing is left of them.
-    fn flush(&self, frozen: &Frozen) -> Result<Option<(Layer, StoneEntry)>> {
+    fn flush(&self, frozen: &Frozen, progress: &Progress) -> Result<Option<(Layer, StoneEntry)>> {
         let bottom = frozen.table.levels.load().stones.is_empty();
         let runs = frozen.memtables.iter().map(|memtable| Run::memtable(memtable, Bounds::all(), u64::MAX)).collect();
-        let written = write_stone(self, frozen.table.id, runs, bottom, &AtomicBool::new(false))?;
+        let written = write_stone(self, frozen.table.id, runs, bottom, &AtomicBool::new(false), progress)?;
         if let Some((_, entry)) = &written {
             self.counters.flushed(entry.info.size);
         }

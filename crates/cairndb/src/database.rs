@@ -14,7 +14,9 @@ use crate::inner::{Inner, Shared};
 use crate::journal::Ticket;
 use crate::options::Options;
 use crate::packed::{self, MAX_SHAPES, Shape, Value};
+use crate::progress::Progress;
 use crate::read::{Range, Record, Scan, Snapshot};
+use crate::reclaim::Pruned;
 use crate::stats::Stats;
 use crate::verify::Report;
 
@@ -45,7 +47,7 @@ const SMALL: usize = 256 << 10;
 /// # Ok::<(), cairndb::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Database(Arc<Shared>);
+pub struct Database(pub(crate) Arc<Shared>);
 
 impl Database {
     /// Opens the database in a directory, which is created if need be, and recovers what a crash left.
@@ -241,33 +243,58 @@ impl Database {
     pub fn checkpoint(&self) -> Result<()> {
         self.0.check_open()?;
         self.0.check_writable()?;
-        self.0.checkpoint(true)
+        self.0.checkpoint(true, &Progress::default())
     }
 
     /// Merges each table into one stone and gives the space of deleted and overwritten records back at once, without
     /// waiting for the reclaim delay: afterwards there is one generation only, plus those that
     /// [`Options::keep_generations`] asks for.
     pub fn compact(&self) -> Result<()> {
-        self.0.check_open()?;
-        self.0.check_writable()?;
-        for table in self.tables()? {
-            self.cleanup_expired(&table)?;
-        }
-        self.0.checkpoint(true)?;
-        self.0.merge_all(|sizes| (sizes.len() > 1).then_some(0..sizes.len()))?;
-        self.0.rewrite_tombstones()?;
-        self.prune(self.0.options.keep_generations)
+        self.compact_with(&Progress::default())
     }
 
-    /// Removes all generations but the `keep` newest, the present one included, without waiting for the reclaim delay.
-    /// What somebody still reads goes later.
-    pub fn prune(&self, keep: u32) -> Result<()> {
+    /// As [`Database::compact`], for somebody who watches. Cancelled it leaves the tables that it was done with compacted,
+    /// and the others as they were.
+    pub fn compact_with(&self, progress: &Progress) -> Result<()> {
         self.0.check_open()?;
         self.0.check_writable()?;
-        if let Some(delay) = self.0.reclaim(Duration::ZERO, keep.max(1))? {
+        let (memory, stones) = self.0.to_compact();
+        progress.begin(2 * memory + stones)?;
+        for table in self.tables()? {
+            self.cleanup_expired(&table)?;
+            progress.check()?;
+        }
+        progress.part(memory);
+        self.0.checkpoint(true, progress)?;
+        progress.part(memory + stones);
+        self.0.merge_all(|sizes| (sizes.len() > 1).then_some(0..sizes.len()), progress)?;
+        self.0.rewrite_tombstones(progress)?;
+        self.prune(self.0.options.keep_generations)?;
+        progress.end();
+        Ok(())
+    }
+
+    /// Removes all generations but the `keep` newest, the present one included, without waiting for the reclaim delay;
+    /// 0 counts as 1. What somebody still reads goes later.
+    ///
+    /// ```
+    /// # use cairndb::{Database, Durability, Kind, Op, Options};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let db = Database::open(directory.path(), Options::default())?;
+    /// db.commit(&[Op::put("t", b"a", Kind::BYTES, b"1")], Durability::Os)?;
+    /// db.checkpoint()?;
+    /// assert_eq!(db.prune(1)?.generations, 1);
+    /// # Ok::<(), cairndb::Error>(())
+    /// ```
+    pub fn prune(&self, keep: u32) -> Result<Pruned> {
+        self.0.check_open()?;
+        self.0.check_writable()?;
+        let _upkeep = self.0.upkeep()?;
+        let (gone, again) = self.0.reclaim(Duration::ZERO, keep.max(1))?;
+        if let Some(delay) = again {
             self.0.schedule_reclaim(delay);
         }
-        Ok(())
+        Ok(gone)
     }
 
     /// A number that moves by 2 with each change of what readers see: by 1 before and by 1 after. What was read is what the
@@ -287,7 +314,12 @@ impl Database {
 
     /// Reads every file back and reports what is damaged. Reads and writes go on meanwhile.
     pub fn verify(&self) -> Result<Report> {
-        self.0.verify()
+        self.verify_with(&Progress::default())
+    }
+
+    /// As [`Database::verify`], for somebody who watches.
+    pub fn verify_with(&self, progress: &Progress) -> Result<Report> {
+        self.0.verify(progress)
     }
 
     /// Brings everything to the disk and gives the directory up. Other handles get `Code::Closed` from then on. Closing
@@ -376,7 +408,7 @@ impl Inner {
             return self.committing().map(drop);
         }
         if self.memory.load(Ordering::Acquire) > SMALL {
-            return self.checkpoint(false);
+            return self.checkpoint(false, &Progress::default());
         }
         // One after the other: in one statement both locks would be held, and in the wrong order.
         let durable = self.core.lock().journal.durable();

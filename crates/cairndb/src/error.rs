@@ -47,6 +47,8 @@ pub enum Code {
     ReadOnly,
     /// What was to be read beside a writer had been replaced and removed before it could be read; begin again.
     Behind,
+    /// Long work was cancelled by whoever had asked for it.
+    Cancelled,
     /// A defect of CairnDB itself.
     Internal,
 }
@@ -74,6 +76,7 @@ impl Code {
             Code::TooLarge => "ERR_CAIRN_TOO_LARGE",
             Code::ReadOnly => "ERR_CAIRN_READONLY",
             Code::Behind => "ERR_CAIRN_BEHIND",
+            Code::Cancelled => "ERR_CAIRN_CANCELLED",
             Code::Internal => "ERR_CAIRN_INTERNAL",
         }
     }

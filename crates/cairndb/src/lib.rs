@@ -23,6 +23,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![deny(clippy::disallowed_methods, clippy::disallowed_macros, clippy::print_stdout, clippy::print_stderr)]
 
+mod backup;
 mod batch;
 mod catalog;
 mod checkpoint;
@@ -32,6 +33,7 @@ mod database;
 mod dictionary;
 pub mod env;
 mod error;
+mod files;
 #[cfg(test)]
 mod format_tests;
 #[cfg(feature = "fuzzing")]
@@ -47,6 +49,7 @@ mod options;
 mod packed;
 pub mod persistent_kv;
 mod plan;
+mod progress;
 mod read;
 mod reclaim;
 mod record;
@@ -64,6 +67,7 @@ mod verify;
 mod view;
 mod watch;
 
+pub use backup::{BackupReport, restore, restore_with};
 pub use batch::{
     DictionaryId, Durability, MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_TABLE_BYTES, MAX_VALUE_BYTES, Op, Outcome,
 };
@@ -73,7 +77,9 @@ pub use journal::Ticket;
 pub use map::Map;
 pub use options::Options;
 pub use packed::{Elements, Text, Value, split as split_packed};
+pub use progress::Progress;
 pub use read::{Bytes, Range, Record, Scan, Snapshot};
+pub use reclaim::Pruned;
 pub use record::Kind;
 pub use repair::{RepairReport, repair, repair_with};
 pub use stats::{Stats, TableStats};
@@ -90,3 +96,7 @@ mod readme {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/from-persistent-kv.md")]
 mod from_persistent_kv {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/backup.md")]
+mod backup_guide {}

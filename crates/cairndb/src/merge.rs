@@ -10,6 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::inner::{Inner, RETRY};
 use crate::manifest::StoneEntry;
 use crate::plan::plan_merge;
+use crate::progress::Progress;
 use crate::runs::{Bounds, Merged, Run};
 use crate::stone::{Stone, StoneWriter};
 use crate::sync::AtomicBool;
@@ -23,11 +24,13 @@ pub(crate) fn write_stone(
     runs: Vec<Run>,
     bottom: bool,
     stop: &AtomicBool,
+    progress: &Progress,
 ) -> Result<Option<(Layer, StoneEntry)>> {
     let number = inner.next_stone.fetch_add(1, Ordering::AcqRel);
     let path = stone_path(&inner.directory, number);
     let mut writer = StoneWriter::create(&*inner.env, &path, table, inner.env.now())?;
-    let written = merge_into(&mut writer, Merged::new(runs, false), bottom, stop).and_then(|records| match records {
+    let merged = Merged::new(runs, false);
+    let written = merge_into(&mut writer, merged, bottom, stop, progress).and_then(|records| match records {
         0 => Ok(None),
         _ => writer.finish().map(Some),
     });
@@ -44,9 +47,16 @@ pub(crate) fn write_stone(
     }
 }
 
-fn merge_into(writer: &mut StoneWriter, mut merged: Merged, bottom: bool, stop: &AtomicBool) -> Result<u64> {
+fn merge_into(
+    writer: &mut StoneWriter,
+    mut merged: Merged,
+    bottom: bool,
+    stop: &AtomicBool,
+    progress: &Progress,
+) -> Result<u64> {
     let mut records = 0;
     while let Some(row) = merged.next()? {
+        progress.advance(row.entry().len())?;
         if bottom && row.meta().tombstone {
             continue;
         }
@@ -70,7 +80,7 @@ impl Inner {
             Lane::Merge,
             delay,
             |inner| {
-                let outcome = inner.merge_all(plan_merge);
+                let outcome = inner.merge_all(plan_merge, &Progress::default());
                 // Else what failed would be told until the next flush, which may never come. Damage stays what it is.
                 if outcome.as_ref().is_err_and(|error| matches!(error.code(), Code::Full | Code::Io)) {
                     inner.schedule_merge_after(RETRY);
@@ -81,7 +91,11 @@ impl Inner {
     }
 
     /// Merges until `plan`, asked with the sizes of each table's stones, newest first, has no wish left.
-    pub(crate) fn merge_all(self: &Arc<Self>, plan: fn(&[u64]) -> Option<std::ops::Range<usize>>) -> Result<()> {
+    pub(crate) fn merge_all(
+        self: &Arc<Self>,
+        plan: fn(&[u64]) -> Option<std::ops::Range<usize>>,
+        progress: &Progress,
+    ) -> Result<()> {
         let _merging = self.merging.lock();
         self.check_held()?;
         let _upkeep = self.upkeep()?;
@@ -92,14 +106,30 @@ impl Inner {
                 let Some(range) = plan(&sizes) else { break };
                 let bottom = range.end == stones.len();
                 let run = stones.get(range).unwrap_or_default();
-                self.merge(&table, run, bottom)?;
+                self.merge(&table, run, bottom, progress)?;
             }
         }
         Ok(())
     }
 
+    /// What a compaction has to do: the bytes in memory, and those of the stones that are to become others.
+    pub(crate) fn to_compact(&self) -> (u64, u64) {
+        let (mut in_memory, mut in_stones) = (0, 0);
+        for table in self.tables() {
+            let levels = table.levels.load();
+            let memory = levels.memory() as u64;
+            let layers = levels.stones.len() + usize::from(memory > 0);
+            let tombstones = levels.stones.iter().any(|layer| layer.stone.info().tombstones > 0);
+            in_memory += memory;
+            if layers > 1 || tombstones {
+                in_stones += levels.stones.iter().map(|layer| layer.stone.info().size).sum::<u64>();
+            }
+        }
+        (in_memory, in_stones)
+    }
+
     /// Rewrites the tables whose only stone still holds tombstones, which have nothing left to hide.
-    pub(crate) fn rewrite_tombstones(self: &Arc<Self>) -> Result<()> {
+    pub(crate) fn rewrite_tombstones(self: &Arc<Self>, progress: &Progress) -> Result<()> {
         let _merging = self.merging.lock();
         self.check_held()?;
         let _upkeep = self.upkeep()?;
@@ -108,16 +138,16 @@ impl Inner {
             if let [only] = stones.as_slice()
                 && only.stone.info().tombstones > 0
             {
-                self.merge(&table, &stones, true)?;
+                self.merge(&table, &stones, true, progress)?;
             }
         }
         Ok(())
     }
 
     /// Puts one stone in the place of a run of them.
-    fn merge(self: &Arc<Self>, table: &Arc<Table>, layers: &[Layer], bottom: bool) -> Result<()> {
+    fn merge(self: &Arc<Self>, table: &Arc<Table>, layers: &[Layer], bottom: bool, progress: &Progress) -> Result<()> {
         let runs = layers.iter().map(|layer| Run::stone(&layer.stone, Bounds::all(), false)).collect::<Result<_>>()?;
-        let merged = write_stone(self, table.id, runs, bottom, &self.stop_merging)?;
+        let merged = write_stone(self, table.id, runs, bottom, &self.stop_merging, progress)?;
         let numbers: Vec<u64> = layers.iter().map(|layer| layer.number).collect();
         if let Some((_, entry)) = &merged {
             self.counters.merged(entry.info.size);

@@ -197,10 +197,10 @@ impl Inner {
 }
 
 /// Keeps old versions in the memtables while it lives.
-struct Pin(Arc<Shared>);
+pub(crate) struct Pin(pub(crate) Arc<Shared>);
 
 impl Pin {
-    fn new(inner: &Arc<Shared>) -> Self {
+    pub(crate) fn new(inner: &Arc<Shared>) -> Self {
         inner.snapshots.fetch_add(1, Ordering::SeqCst);
         Pin(Arc::clone(inner))
     }

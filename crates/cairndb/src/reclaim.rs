@@ -1,6 +1,7 @@
 //! New generations, and the files of old ones.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,6 +13,18 @@ use crate::inner::{Generations, Inner, RETRY};
 use crate::journal::segment_path;
 use crate::manifest::{Manifest, manifest_path};
 use crate::merge::stone_path;
+
+/// What [`Database::prune`](crate::Database::prune) has removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// Generations that can no longer be gone back to.
+    pub generations: u64,
+    /// Files: their manifests, stones and segments of the journal.
+    pub files: u64,
+    /// Bytes in these.
+    pub bytes: u64,
+}
 
 /// A generation that another one has replaced.
 pub(crate) struct Superseded {
@@ -73,8 +86,8 @@ impl Inner {
             |inner| {
                 let outcome = inner.reclaim(inner.options.reclaim_delay, inner.options.keep_generations);
                 match outcome {
-                    Ok(Some(delay)) => inner.schedule_reclaim(delay),
-                    Ok(None) => inner.note_background(Lane::Sync, Ok(())),
+                    Ok((_, Some(delay))) => inner.schedule_reclaim(delay),
+                    Ok((_, None)) => inner.note_background(Lane::Sync, Ok(())),
                     Err(error) => {
                         inner.note_background(Lane::Sync, Err(error));
                         inner.schedule_reclaim(inner.options.reclaim_delay.max(RETRY));
@@ -85,9 +98,10 @@ impl Inner {
     }
 
     /// Removes the generations that were replaced at least `delay` ago, but for the `keep` newest (the present one
-    /// counts), and the files that no other generation needs. Returns when to come back for what remains.
-    pub(crate) fn reclaim(&self, delay: Duration, keep: u32) -> Result<Option<Duration>> {
-        let Some(_upkeep) = self.try_upkeep()? else { return Ok(Some(RETRY)) };
+    /// counts), and the files that no other generation needs. Returns what went, and when to come back for what remains.
+    pub(crate) fn reclaim(&self, delay: Duration, keep: u32) -> Result<(Pruned, Option<Duration>)> {
+        let mut gone = Pruned::default();
+        let Some(_upkeep) = self.try_upkeep()? else { return Ok((gone, Some(RETRY))) };
         let mut generations = self.generations.lock();
         self.check_held()?;
         let now = self.env.monotonic();
@@ -96,17 +110,17 @@ impl Inner {
             let Some(oldest) = generations.superseded.first() else { break };
             let age = Duration::from_nanos(now.saturating_sub(oldest.since));
             if age < delay {
-                return Ok(Some(delay - age));
+                return Ok((gone, Some(delay - age)));
             }
-            if !self.remove_oldest(&mut generations)? {
-                return Ok(Some(self.options.reclaim_delay.max(RETRY)));
+            if !self.remove_oldest(&mut generations, &mut gone)? {
+                return Ok((gone, Some(self.options.reclaim_delay.max(RETRY))));
             }
         }
-        Ok(None)
+        Ok((gone, None))
     }
 
     /// Returns false if somebody still reads a file that would have to go.
-    fn remove_oldest(&self, generations: &mut Generations) -> Result<bool> {
+    fn remove_oldest(&self, generations: &mut Generations, removed: &mut Pruned) -> Result<bool> {
         let Some(oldest) = generations.superseded.first() else { return Ok(true) };
         let retained = || generations.superseded.iter().skip(1).map(|old| &old.manifest).chain([&generations.current]);
         let needed: HashSet<u64> = retained().flat_map(Manifest::stones).map(|stone| stone.number).collect();
@@ -118,16 +132,29 @@ impl Inner {
             return Ok(false);
         }
         // The manifest goes first: one that names missing files must not be found.
-        remove_if_there(&*self.env, &manifest_path(&self.directory, oldest.manifest.generation))?;
+        self.remove(&manifest_path(&self.directory, oldest.manifest.generation), removed)?;
+        removed.generations += 1;
         for number in gone {
             stones.remove(&number);
-            remove_if_there(&*self.env, &stone_path(&self.directory, number))?;
+            self.remove(&stone_path(&self.directory, number), removed)?;
         }
         for number in oldest.manifest.first_segment..first_segment {
-            remove_if_there(&*self.env, &segment_path(&self.directory, number))?;
+            self.remove(&segment_path(&self.directory, number), removed)?;
         }
         generations.superseded.remove(0);
         Ok(true)
+    }
+
+    /// Removes a file, and counts it if it is there.
+    fn remove(&self, path: &Path, removed: &mut Pruned) -> Result<()> {
+        let bytes = match self.env.file_len(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            len => len.map_err(|error| Error::io(path, "look at a file that is no longer needed", &error))?,
+        };
+        remove_if_there(&*self.env, path)?;
+        removed.files += 1;
+        removed.bytes += bytes;
+        Ok(())
     }
 
     /// The number of the present generation, and the bytes of stones that only earlier ones need.

@@ -113,6 +113,11 @@ impl<'a> Entry<'a> {
         out.extend_from_slice(self.value);
     }
 
+    /// About how many bytes it takes in a stone.
+    pub(crate) fn len(&self) -> u64 {
+        16 + (self.key.len() + self.value.len()) as u64
+    }
+
     /// An upper bound of what [`Entry::encode`] appends.
     pub(crate) fn encoded_bound(&self) -> usize {
         1 + 10

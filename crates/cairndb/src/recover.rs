@@ -13,9 +13,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::catalog::{Catalog, Target};
 use crate::env::{Env, File, LockAttempt, Mode};
 use crate::error::{Code, Error, Result};
+use crate::files::Files;
 use crate::inner::{Core, Generations, Inner};
 use crate::journal::{ReplayFrom, ReplayedFrame, SegmentEnd, Syncer, Writer, replay, segment_path};
-use crate::manifest::{Manifest, NUMBERS, TableEntry};
+use crate::manifest::{Manifest, TableEntry};
 use crate::merge::stone_path;
 use crate::options::Options;
 use crate::reclaim::{Superseded, remove_if_there};
@@ -108,51 +109,6 @@ pub(crate) fn take_lock(env: &dyn Env, directory: &Path) -> Result<Box<dyn Send 
             Err(Error::new(Code::Locked, format!("the database is in use by {holder}; close it there first"))
                 .about(directory))
         }
-    }
-}
-
-/// The database's files in a directory, by kind. Names of any other form are not ours and are left alone.
-#[derive(Default)]
-pub(crate) struct Files {
-    pub(crate) segments: Vec<u64>,
-    pub(crate) stones: Vec<u64>,
-    /// Ascending.
-    pub(crate) generations: Vec<u64>,
-    temporary: Vec<String>,
-}
-
-impl Files {
-    pub(crate) fn list(env: &dyn Env, directory: &Path) -> Result<Self> {
-        env.list(directory).map(Files::of).map_err(|error| unusable(directory, &error))
-    }
-
-    pub(crate) fn of(names: Vec<String>) -> Self {
-        let mut files = Files::default();
-        for name in names {
-            let Some((number, kind)) = name.split_once('.') else { continue };
-            if number.len() < 12 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-                continue;
-            }
-            let Some(number) = number.parse().ok().filter(|&number| number < NUMBERS) else { continue };
-            match kind {
-                "journal" => files.segments.push(number),
-                "stone" => files.stones.push(number),
-                "manifest" => files.generations.push(number),
-                "manifest.tmp" => files.temporary.push(name),
-                _ => {}
-            }
-        }
-        files.generations.sort_unstable();
-        files
-    }
-
-    /// Refuses a directory that has files of a database of which the manifest is lost.
-    pub(crate) fn refuse_unnamed(&self, directory: &Path) -> Result<()> {
-        if self.segments.is_empty() && self.stones.is_empty() {
-            return Ok(());
-        }
-        let what = "there are database files but no manifest that names them; restore the manifest, or repair";
-        Err(Error::corrupt(directory, 0, what))
     }
 }
 

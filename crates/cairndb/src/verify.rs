@@ -4,13 +4,15 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
+use crate::files::Files;
 use crate::inner::Inner;
 use crate::journal::{Item, ReplayFrom, ReplayedFrame, Segment, salvage, segment_path, walk};
 use crate::manifest::{Manifest, StoneEntry};
 use crate::merge::stone_path;
+use crate::progress::Progress;
 use crate::record::Meta;
-use crate::recover::{Files, check_stones};
+use crate::recover::check_stones;
 use crate::runs::Bounds;
 use crate::stone::{Lost, Stone};
 
@@ -60,7 +62,7 @@ pub struct KeyRange {
 
 impl Inner {
     /// Reads every file of the present generation, and of the earlier ones that are kept.
-    pub(crate) fn verify(self: &Arc<Self>) -> Result<Report> {
+    pub(crate) fn verify(self: &Arc<Self>, progress: &Progress) -> Result<Report> {
         self.check_open()?;
         // No file is replaced while it is being read.
         let _flushing = self.flushing.lock();
@@ -68,18 +70,24 @@ impl Inner {
         let _upkeep = self.upkeep()?;
         let mut report = Report::default();
         let old = self.verify_manifests(&mut report)?;
+        let mut stones = Vec::new();
         for table in self.tables() {
-            for layer in &table.levels.load().stones {
-                verify_stone(&layer.stone, &table.name, &mut report);
-            }
+            let present = table.levels.load();
+            stones.extend(present.stones.iter().map(|layer| (table.name.clone(), Arc::clone(&layer.stone))));
         }
-        for (table, stone) in old {
-            verify_stone(&stone, &table, &mut report);
+        stones.extend(old);
+        let journal = self.journal_bytes();
+        progress.begin(stones.iter().map(|(_, stone)| stone.info().size).sum::<u64>() + journal)?;
+        for (table, stone) in stones {
+            progress.part(stone.info().size);
+            verify_stone(&stone, &table, progress, &mut report)?;
         }
-        self.verify_journal(&mut report)?;
+        progress.part(journal);
+        self.verify_journal(progress, &mut report)?;
         if self.options.read_only {
             self.forget_replaced(&mut report)?;
         }
+        progress.end();
         Ok(report)
     }
 
@@ -123,7 +131,7 @@ impl Inner {
         stone
     }
 
-    fn verify_journal(&self, report: &mut Report) -> Result<()> {
+    fn verify_journal(&self, progress: &Progress, report: &mut Report) -> Result<()> {
         let (end, durable) = {
             let mut core = self.core.lock();
             core.journal.write_out()?;
@@ -139,6 +147,7 @@ impl Inner {
         let read = walk(&*self.env, &self.directory, &segments, from, end.offset, |frame| {
             frames += 1;
             report.bytes += frame.len() as u64;
+            progress.advance(frame.len() as u64)?;
             frame.items(|_| Ok(()))
         });
         report.checked += frames;
@@ -147,6 +156,7 @@ impl Inner {
             Ok(_) if end.number < from.first => Ok(()),
             Ok(found) if (found.number, found.offset) >= (end.number, end.offset) => Ok(()),
             Ok(_) => self.verify_commits(from, report),
+            Err(error) if error.code() == Code::Cancelled => Err(error),
             Err(error) => {
                 report.damage.push(Damage::of(&error, None));
                 Ok(())
@@ -208,13 +218,15 @@ impl Inner {
     }
 }
 
-fn verify_stone(stone: &Arc<Stone>, table: &str, report: &mut Report) {
+fn verify_stone(stone: &Stone, table: &str, progress: &Progress, report: &mut Report) -> Result<()> {
     report.files += 1;
     report.bytes += stone.info().size;
     let damaged = report.damage.len();
     let mut found = Vec::new();
-    if let Err(error) = stone.verify(&mut |damage| found.push(damage)) {
-        report.damage.push(Damage::of(&error, Some(table)));
+    match stone.verify(progress, &mut |damage| found.push(damage)) {
+        Err(error) if error.code() == Code::Cancelled => return Err(error),
+        Err(error) => report.damage.push(Damage::of(&error, Some(table))),
+        Ok(()) => {}
     }
     for damage in found {
         let mut described = Damage::of(&damage.error, Some(table));
@@ -226,6 +238,7 @@ fn verify_stone(stone: &Arc<Stone>, table: &str, report: &mut Report) {
     if report.damage.len() == damaged {
         report.checked += stone.info().records;
     }
+    Ok(())
 }
 
 impl Damage {
@@ -244,7 +257,7 @@ impl Damage {
         }
     }
 
-    pub(crate) fn of(error: &crate::Error, table: Option<&str>) -> Self {
+    pub(crate) fn of(error: &Error, table: Option<&str>) -> Self {
         Damage {
             path: error.path().map(std::path::Path::to_path_buf).unwrap_or_default(),
             offset: error.offset().unwrap_or_default(),

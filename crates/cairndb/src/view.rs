@@ -10,11 +10,12 @@ use std::sync::{Arc, Weak};
 
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
+use crate::files::Files;
 use crate::inner::{Generations, Inner};
 use crate::journal::{ReplayFrom, ReplayedFrame, Tail, claims};
 use crate::manifest::{Manifest, manifest_path};
 use crate::options::Options;
-use crate::recover::{Files, Opening, Replayed, Usable, said_durable};
+use crate::recover::{Opening, Replayed, Usable, said_durable};
 use crate::verify::Report;
 
 /// How many generations may be put in place and removed again while one is read.

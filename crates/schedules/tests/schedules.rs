@@ -190,7 +190,7 @@ const CALLS: [Call; 9] = [
     |db| db.drop_table("other", Durability::Os).map(drop),
     Database::checkpoint,
     Database::compact,
-    |db| db.prune(1),
+    |db| db.prune(1).map(drop),
     |db| db.verify().map(drop),
 ];
 

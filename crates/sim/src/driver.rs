@@ -334,7 +334,12 @@ impl Driver {
         Ok(())
     }
 
-    fn db(&self) -> &Database {
+    /// The database.
+    ///
+    /// # Panics
+    /// If it is not open.
+    #[must_use]
+    pub fn db(&self) -> &Database {
         &self.db.as_ref().expect("a database is open").db
     }
 
@@ -400,7 +405,7 @@ impl Driver {
                 self.change(|model| model.cleanup_all_expired(now));
                 self.synced(Database::compact)?;
             }
-            Step::Prune(keep) => self.db().prune(keep)?,
+            Step::Prune(keep) => self.db().prune(keep).map(drop)?,
             Step::Reopen => {
                 self.close()?;
                 self.open()?;

@@ -211,7 +211,7 @@ impl Members {
             Step::Flush => self.synced(who, db.flush())?,
             Step::Checkpoint => self.synced(who, db.checkpoint())?,
             Step::Compact => self.synced(who, db.compact())?,
-            Step::Prune(keep) => db.prune(keep)?,
+            Step::Prune(keep) => db.prune(keep).map(drop)?,
             Step::Reopen => {
                 let member = self.members.remove(who);
                 member.db.close()?;

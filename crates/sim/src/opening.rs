@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cairndb::env::{Env, File, Job, Lane, LockAttempt, Mode};
+use cairndb::env::{Env, File, Job, Lane, LockAttempt, Mode, ProcessLock, SharedNumbers};
 
 /// Opens files with a function of its own, which is given the environment that everything else goes to.
 pub(crate) struct Opening<E, F> {
@@ -44,6 +44,14 @@ impl<E: Env, F: Fn(&E, &Path, Mode) -> io::Result<Box<dyn File>> + Send + Sync +
 
     fn lock(&self, path: &Path) -> io::Result<LockAttempt> {
         self.env.lock(path)
+    }
+
+    fn process_lock(&self, path: &Path) -> io::Result<Arc<dyn ProcessLock>> {
+        self.env.process_lock(path)
+    }
+
+    fn shared_numbers(&self, path: &Path, count: usize) -> io::Result<Box<dyn SharedNumbers>> {
+        self.env.shared_numbers(path, count)
     }
 
     fn now(&self) -> u64 {

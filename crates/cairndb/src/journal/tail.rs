@@ -14,7 +14,7 @@ use super::segment::{BadHeader, HEADER, Header, SegmentEnd};
 use super::segment_path;
 use crate::env::{Env, File, Mode};
 use crate::error::{Code, Error, Result};
-use crate::recover::Files;
+use crate::files::Files;
 
 /// As much is read at a time, unless a frame is longer.
 const CHUNK: usize = 64 << 10;

@@ -271,7 +271,7 @@ impl<K, V> Map<K, V> {
     /// # Errors
     /// Those of [`Database::prune`].
     pub fn prune(&self, keep: u32) -> Result<()> {
-        self.db.prune(keep)
+        self.db.prune(keep).map(drop)
     }
 
     /// Returns once everything that was acknowledged is on the disk.

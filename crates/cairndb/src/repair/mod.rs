@@ -20,9 +20,12 @@ mod target;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::backup::write_new;
 use crate::env::{Env, RealEnv};
 use crate::error::{Code, Error, Result};
-use crate::recover::{Files, take_lock, unusable};
+use crate::files::Files;
+use crate::progress::Progress;
+use crate::recover::take_lock;
 use crate::verify::Damage;
 
 /// What [`repair`] kept, and what it had to drop.
@@ -61,33 +64,35 @@ pub struct RepairReport {
 /// [`Code::Directory`] if there is no database in `source`, or if `target` is not empty; `Locked` while the source is in
 /// use; `Format` if a newer version wrote it; `Full` and `Io` if the target cannot be written. Damage is no error.
 pub fn repair(source: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<RepairReport> {
-    repair_with(Arc::new(RealEnv::new()), source, target)
+    repair_with(Arc::new(RealEnv::new()), source, target, &Progress::default())
 }
 
-/// As [`repair`], with files and a clock of another kind.
-pub fn repair_with(env: Arc<dyn Env>, source: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<RepairReport> {
+/// As [`repair`], with files and a clock of another kind, and for somebody who watches.
+///
+/// # Errors
+/// Also `Cancelled`.
+pub fn repair_with(
+    env: Arc<dyn Env>,
+    source: impl AsRef<Path>,
+    target: impl AsRef<Path>,
+    progress: &Progress,
+) -> Result<RepairReport> {
     let (source, target) = (source.as_ref(), target.as_ref());
     let files = Files::list(&*env, source)?;
+    files.check_finished(source)?;
     if files.segments.is_empty() && files.stones.is_empty() && files.generations.is_empty() {
         return Err(Error::new(Code::Directory, "there is no database to repair; name its directory").about(source));
     }
-    if target.starts_with(source) {
-        return Err(Error::new(Code::Directory, "the target is in the source; name another directory").about(target));
-    }
-    let _source_lock = take_lock(&*env, source)?;
-    let _target_lock = claim(&*env, target)?;
+    let bytes = files.bytes(&*env, source);
+    // All is read, written, and read back.
+    progress.begin(3 * bytes)?;
+    let _lock = take_lock(&*env, source)?;
     let mut report = RepairReport::default();
-    let rescued = source::read(&env, source, &files, &mut report)?;
-    target::write(&*env, target, rescued, &mut report)?;
-    Ok(report)
-}
-
-/// Takes a directory that nothing is in.
-fn claim(env: &dyn Env, target: &Path) -> Result<Box<dyn Send + Sync>> {
-    env.create_dir(target).map_err(|error| unusable(target, &error))?;
-    let names = env.list(target).map_err(|error| unusable(target, &error))?;
-    if names.iter().any(|name| name != "lock") {
-        return Err(Error::new(Code::Directory, "the target is not empty; name a new directory").about(target));
-    }
-    take_lock(env, target)
+    let written = write_new(&env, source, target, progress, |target| {
+        progress.part(bytes);
+        let rescued = source::read(&env, source, &files, progress, &mut report)?;
+        progress.part(2 * bytes);
+        target::write(target, rescued, &mut report)
+    })?;
+    Ok(RepairReport { tables: written.tables, records: written.records, ..report })
 }

@@ -9,12 +9,13 @@ use super::RepairReport;
 use crate::dictionary::Dictionary;
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
+use crate::files::Files;
 use crate::journal::{Break, Item, ReplayFrom, ReplayedFrame, Segment, replay, salvage, segment_path};
 use crate::manifest::{Manifest, StoneEntry, manifest_path};
 use crate::merge::stone_path;
 use crate::packed::Shape;
+use crate::progress::Progress;
 use crate::record::Meta;
-use crate::recover::Files;
 use crate::stone::{Gap, Salvage, digest_of};
 use crate::verify::{Damage, KeyRange};
 
@@ -41,11 +42,18 @@ struct Source<'a> {
     env: &'a Arc<dyn Env>,
     directory: &'a Path,
     files: &'a Files,
+    progress: &'a Progress,
 }
 
 /// Reads all of the database that is sound, and reports the rest.
-pub(super) fn read(env: &Arc<dyn Env>, directory: &Path, files: &Files, report: &mut RepairReport) -> Result<Rescued> {
-    let source = Source { env, directory, files };
+pub(super) fn read(
+    env: &Arc<dyn Env>,
+    directory: &Path,
+    files: &Files,
+    progress: &Progress,
+    report: &mut RepairReport,
+) -> Result<Rescued> {
+    let source = Source { env, directory, files, progress };
     let manifests = source.manifests(report)?;
     let durable = manifests.iter().map(|manifest| manifest.durable).max().unwrap_or_default();
     let mut rescued = Rescued::default();
@@ -120,7 +128,11 @@ impl Source<'_> {
         Ok(Some(newest))
     }
 
-    fn replay(&self, from: ReplayFrom, visit: impl FnMut(ReplayedFrame<'_>) -> Result<()>) -> Result<()> {
+    fn replay(&self, from: ReplayFrom, mut visit: impl FnMut(ReplayedFrame<'_>) -> Result<()>) -> Result<()> {
+        let visit = |frame: ReplayedFrame<'_>| {
+            self.progress.advance(frame.len() as u64)?;
+            visit(frame)
+        };
         replay(&**self.env, self.directory, &self.files.segments, from, visit).map(|_end| ())
     }
 
@@ -131,7 +143,7 @@ impl Source<'_> {
             for entry in &table.stones {
                 let path = stone_path(self.directory, entry.number);
                 match self.find(entry, &path, table.id) {
-                    Ok(stone) => rescued.take_stone(stone, Some(entry), report)?,
+                    Ok(stone) => rescued.take_stone(stone, Some(entry), self.progress, report)?,
                     Err(error) if error.code() == Code::Format => return Err(error),
                     Err(error) => {
                         let what = format!("{}; lost is everything in it", error.message());
@@ -166,7 +178,7 @@ impl Source<'_> {
         for path in numbers.into_iter().map(|number| stone_path(self.directory, number)) {
             let twice = digest_of(&**self.env, &path).is_some_and(|digest| !known.insert(digest));
             match Salvage::open(self.env, &path, None, None) {
-                Ok(stone) if !twice => rescued.take_stone(stone, None, report)?,
+                Ok(stone) if !twice => rescued.take_stone(stone, None, self.progress, report)?,
                 Ok(_) => {}
                 Err(error) => note(report, error)?,
             }
@@ -183,7 +195,7 @@ impl Source<'_> {
                         Ok(())
                     });
                 }
-                Err(error) if error.code() == Code::Format => return Err(error),
+                Err(error) if matches!(error.code(), Code::Format | Code::Cancelled) => return Err(error),
                 Err(_) => {}
             }
         }
@@ -226,10 +238,18 @@ impl Rescued {
     }
 
     /// Looks through a stone once for what is missing, and keeps it to be read again.
-    fn take_stone(&mut self, mut stone: Salvage, entry: Option<&StoneEntry>, report: &mut RepairReport) -> Result<()> {
+    fn take_stone(
+        &mut self,
+        mut stone: Salvage,
+        entry: Option<&StoneEntry>,
+        progress: &Progress,
+        report: &mut RepairReport,
+    ) -> Result<()> {
         let again = stone.again()?;
         let mut count = 0;
-        while stone.next().is_some() {
+        while let Some(row) = stone.next() {
+            // It is read once more to find out which generation is whole.
+            progress.advance(row.entry().len() / 2)?;
             count += 1;
         }
         // Without a footer nothing says where the records end, but how many there should be does.

@@ -1,42 +1,39 @@
-//! Writes what was rescued as a new database.
+//! What was rescued, as the tables of a new database.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use super::RepairReport;
 use super::source::{Found, Rescued};
+use crate::backup::{Definitions, Target};
 use crate::dictionary::Dictionary;
-use crate::env::Env;
 use crate::error::Result;
-use crate::manifest::{Manifest, StoneEntry, TableEntry};
-use crate::merge::stone_path;
 use crate::packed::{self, Shape};
-use crate::reclaim::remove_if_there;
 use crate::record::{DictionaryUse, Entry, Kind, Meta};
-use crate::stone::{Salvaged, StoneWriter};
+use crate::stone::Salvaged;
 use crate::verify::Damage;
 
-/// Writes the stones, and then the manifest: without it the directory is no database, so none is ever half there.
-pub(super) fn write(env: &dyn Env, directory: &Path, rescued: Rescued, report: &mut RepairReport) -> Result<()> {
-    let mut target = Target {
-        env,
-        directory,
-        ordered: rescued.ordered,
-        revisions: revisions(&rescued.dictionaries),
-        shapes: shapes(&rescued.shapes),
-        stones: Vec::new(),
-    };
-    let written = target.write(rescued, report);
-    if written.is_err() {
-        for path in &target.stones {
-            // What stays is in nobody's way but a second attempt's, which says so.
-            let _left_behind = remove_if_there(env, path);
+/// Writes the newest record of each key. A table in which nothing is left is there without records.
+pub(super) fn write(target: &mut Target<'_>, rescued: Rescued, report: &mut RepairReport) -> Result<Definitions> {
+    let known = Known { revisions: revisions(&rescued.dictionaries), shapes: shapes(&rescued.shapes) };
+    let progress = target.progress;
+    for (_, found) in rescued.tables {
+        let name = found.name.clone().unwrap_or_default();
+        let mut table = target.table(&name);
+        let mut rows = Rows::new(found, rescued.ordered);
+        while let Some((path, row)) = rows.next() {
+            progress.advance(row.entry().len())?;
+            if row.meta.tombstone {
+                continue;
+            }
+            if let Some(meta) = known.translate(&row, path, &name, report) {
+                table.add(Entry { meta, ..row.entry() })?;
+            }
         }
+        table.finish()?;
     }
-    written
+    Ok(Definitions { dictionaries: rescued.dictionaries.into_values().collect(), shapes: known.shapes })
 }
 
 /// What becomes of each revision of a dictionary: those that are lost leave no gap.
@@ -50,74 +47,13 @@ fn shapes(known: &BTreeMap<u32, Arc<Shape>>) -> Vec<Arc<Shape>> {
     (0..count).map(|number| known.get(&number).cloned().unwrap_or_else(|| Arc::new(Shape::without_keys()))).collect()
 }
 
-struct Target<'a> {
-    env: &'a dyn Env,
-    directory: &'a Path,
-    ordered: bool,
+/// What the values of the new database can be read with.
+struct Known {
     revisions: BTreeMap<u32, u32>,
     shapes: Vec<Arc<Shape>>,
-    stones: Vec<PathBuf>,
 }
 
-impl Target<'_> {
-    fn write(&mut self, rescued: Rescued, report: &mut RepairReport) -> Result<()> {
-        let mut tables = Vec::new();
-        for ((_, found), id) in rescued.tables.into_iter().zip(1..) {
-            tables.push(self.write_table(id, found, report)?);
-        }
-        report.tables = tables.len() as u64;
-        report.records = tables.iter().map(|table| table.settled.records).sum();
-        let mut seed = self.directory.as_os_str().as_encoded_bytes().to_vec();
-        seed.extend_from_slice(&self.env.now().to_le_bytes());
-        seed.extend_from_slice(&self.env.monotonic().to_le_bytes());
-        let manifest = Manifest {
-            database: xxh3_64(&seed),
-            generation: 1,
-            time: self.env.now(),
-            first_segment: 1,
-            durable: (0, 0),
-            next_stone: tables.len() as u64 + 1,
-            next_table: tables.len() as u32 + 1,
-            tables,
-            dictionaries: rescued.dictionaries.into_values().collect(),
-            shapes: self.shapes.clone(),
-        };
-        manifest.store(self.env, self.directory).map(|_bytes| ())
-    }
-
-    /// Writes the newest record of each key into one stone. A table in which nothing is left gets none.
-    fn write_table(&mut self, id: u32, found: Found, report: &mut RepairReport) -> Result<TableEntry> {
-        let name = found.name.clone().unwrap_or_default();
-        let mut entry = TableEntry::new(id, &name);
-        let mut writer = None;
-        let mut rows = Rows::new(found, self.ordered);
-        while let Some((path, row)) = rows.next() {
-            if row.meta.tombstone {
-                continue;
-            }
-            let Some(meta) = self.translate(&row, path, &name, report) else { continue };
-            let writer = match &mut writer {
-                Some(writer) => writer,
-                none => none.insert(self.begin(id)?),
-            };
-            writer.add(Entry { key: &row.key, meta, value: &row.value })?;
-            entry.settled.records += 1;
-            entry.settled.bytes += (row.key.len() + row.value.len()) as u64;
-            entry.expires |= meta.expiration.is_some();
-        }
-        if let Some(writer) = writer {
-            entry.stones.push(StoneEntry { number: u64::from(id), info: writer.finish()? });
-        }
-        Ok(entry)
-    }
-
-    fn begin(&mut self, id: u32) -> Result<StoneWriter> {
-        let path = stone_path(self.directory, u64::from(id));
-        let writer = StoneWriter::create(self.env, &path, id, self.env.now())?;
-        self.stones.push(path);
-        Ok(writer)
-    }
-
+impl Known {
     /// The record's meta data with its dictionary's number in the new database. `None`, which is reported, if its keys
     /// were shortened by one that is lost.
     fn translate(&self, row: &Salvaged, path: &Path, table: &str, report: &mut RepairReport) -> Option<Meta> {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::{FAILED, KEEPER, LONGEST_PAUSE, Sharing, failed_elsewhere, stuck};
 use crate::error::{Code, Error, Result};
+use crate::files::Files;
 use crate::inner::Inner;
 use crate::manifest::Manifest;
 use crate::reclaim::{Superseded, remove_if_there};
-use crate::recover::{Files, unnamed};
+use crate::recover::unnamed;
 
 /// How long a process waits for the upkeep: a merge may take its time.
 const PATIENCE_WITH_UPKEEP: Duration = Duration::from_secs(120);

@@ -95,7 +95,7 @@ pub(crate) fn check(bytes: &[u8]) {
     let (mapped, cached) = (open(Access::Mapped), open(Access::Cached(Arc::new(cache))));
 
     let mut damage = 0;
-    let verified = mapped.verify(&mut |found| {
+    let verified = mapped.verify(&Default::default(), &mut |found| {
         assert_refusal(&found.error);
         damage += 1;
     });

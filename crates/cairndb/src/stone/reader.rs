@@ -15,6 +15,7 @@ use super::verify::{self, Damage};
 use super::{StoneInfo, blocks, index};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
+use crate::progress::Progress;
 use crate::sync::Mutex;
 
 /// A stone that is read.
@@ -84,9 +85,9 @@ impl Stone {
     }
 
     /// Reads the whole file again and calls `report` for everything that is wrong with it. Fails only if the file
-    /// cannot be opened.
-    pub(crate) fn verify(&self, report: &mut dyn FnMut(Damage)) -> Result<()> {
-        verify::verify(self, report)
+    /// cannot be opened, or if that is no more wanted.
+    pub(crate) fn verify(&self, progress: &Progress, report: &mut dyn FnMut(Damage)) -> Result<()> {
+        verify::verify(self, progress, report)
     }
 
     /// The record at an offset that the index or the expirations name.

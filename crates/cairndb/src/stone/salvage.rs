@@ -35,6 +35,12 @@ pub(crate) struct Salvaged {
     pub(crate) value: Vec<u8>,
 }
 
+impl Salvaged {
+    pub(crate) fn entry(&self) -> Entry<'_> {
+        Entry { key: &self.key, meta: self.meta, value: &self.value }
+    }
+}
+
 /// A part of a stone in which no sound record was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gap {

@@ -12,6 +12,7 @@ use super::reader::Stone;
 use super::record::Window;
 use super::source::{Access, BlockCache};
 use crate::error::{Code, Error, Result};
+use crate::progress::Progress;
 use crate::record::Entry;
 
 /// Something that is wrong with a stone.
@@ -45,7 +46,7 @@ const BATCH: usize = 1 << 20;
 
 /// See [`Stone::verify`]. The file is opened anew and never mapped: an unreadable disk block is to be reported, and
 /// under a mapping it would end the process.
-pub(super) fn verify(stone: &Stone, report: &mut dyn FnMut(Damage)) -> Result<()> {
+pub(super) fn verify(stone: &Stone, progress: &Progress, report: &mut dyn FnMut(Damage)) -> Result<()> {
     let stone = stone.reopened(Access::Cached(Arc::new(BlockCache::new(CACHE)?)));
     let footer = match stone.footer() {
         Err(error) if error.code() == Code::Corrupt => {
@@ -54,18 +55,19 @@ pub(super) fn verify(stone: &Stone, report: &mut dyn FnMut(Damage)) -> Result<()
         }
         opened => opened?,
     };
-    let mut check = Check { stone: &stone, footer, report, reported: None };
+    let mut check = Check { stone: &stone, footer, progress, report, reported: None };
     check.result(0, stone.check_header());
-    footer.regions().into_iter().for_each(|region| check.digest(region));
-    let expiring = check.data();
-    check.index();
-    check.expirations(expiring);
-    Ok(())
+    footer.regions().into_iter().try_for_each(|region| check.digest(region))?;
+    let expiring = check.data()?;
+    check.index()?;
+    check.expirations(expiring)
 }
 
 struct Check<'a> {
     stone: &'a Arc<Stone>,
     footer: &'a Footer,
+    /// Half of the bytes count when their digest is taken, half when what they say is looked at.
+    progress: &'a Progress,
     report: &'a mut dyn FnMut(Damage),
     /// Where the entry was that was last found damaged.
     reported: Option<u64>,
@@ -96,13 +98,14 @@ impl Check<'_> {
         self.result(region.offset, result)
     }
 
-    fn digest(&mut self, region: &Region) {
+    fn digest(&mut self, region: &Region) -> Result<()> {
         let end = region.offset + region.len;
         let mut sha = Sha256::new();
         let mut at = region.offset;
         while at < end {
             let to = end.min(at + CHUNK);
-            let Some(bytes) = self.result(at, self.stone.read(at, to)) else { return };
+            self.progress.advance((to - at) / 2)?;
+            let Some(bytes) = self.result(at, self.stone.read(at, to)) else { return Ok(()) };
             sha.update(&bytes);
             at = to;
         }
@@ -110,11 +113,12 @@ impl Check<'_> {
             let what = format!("the region {} does not match its digest", region.name);
             self.damaged(region.offset, &what, Lost::Nothing);
         }
+        Ok(())
     }
 
     /// Walks the records from block to block; a block that is damaged costs no more than itself. Gives the sum over
     /// those that expire.
-    fn data(&mut self) -> u64 {
+    fn data(&mut self) -> Result<u64> {
         let mut walk = Walk::default();
         let mut from = HEADER_LEN;
         for block in 0..self.footer.block_count {
@@ -128,31 +132,35 @@ impl Check<'_> {
                 self.damaged(start, "its blocks are out of order", Lost::Nothing);
                 continue;
             }
-            self.walk(&mut walk, from, start);
+            self.walk(&mut walk, from, start)?;
             from = start;
         }
         if from < self.footer.data_end {
-            self.walk(&mut walk, from, self.footer.data_end);
+            self.walk(&mut walk, from, self.footer.data_end)?;
         }
         self.end_run(&mut walk, None);
-        self.indexed(&mut walk);
+        self.indexed(&mut walk)?;
         let Footer { records, tombstones, expiration_count, .. } = *self.footer;
         if !walk.lost && walk.counts != [records, tombstones, expiration_count] {
             self.damaged(self.footer.data_end, "the footer has other counts of records", Lost::Nothing);
         }
-        walk.expiring
+        Ok(walk.expiring)
     }
 
-    fn walk(&mut self, walk: &mut Walk, from: u64, to: u64) {
+    fn walk(&mut self, walk: &mut Walk, from: u64, to: u64) -> Result<()> {
+        self.progress.advance((to - from) / 2)?;
         let window = match self.stone.window(from, to) {
             Ok(window) => window,
-            Err(error) => return walk.lose(error, None, from, to),
+            Err(error) => {
+                walk.lose(error, None, from, to);
+                return Ok(());
+            }
         };
         let mut at = from;
         while at < to {
             match window.frame(&self.footer.header, at) {
                 Some(frame) if frame.intact => {
-                    self.record(walk, at, &frame.entry);
+                    self.record(walk, at, &frame.entry)?;
                     at += frame.len as u64;
                 }
                 Some(frame) if self.goes_on(&window, at + frame.len as u64) => {
@@ -164,10 +172,12 @@ impl Check<'_> {
                 }
                 _ => {
                     let error = self.stone.damaged(at, "a record is damaged, and so are those up to the next block");
-                    return walk.lose(error, None, at, to);
+                    walk.lose(error, None, at, to);
+                    break;
                 }
             }
         }
+        Ok(())
     }
 
     /// Whether the damaged record before `at` was not damaged in its lengths: what follows it is sound.
@@ -175,7 +185,7 @@ impl Check<'_> {
         at == window.end() || window.frame(&self.footer.header, at).is_some_and(|frame| frame.intact)
     }
 
-    fn record(&mut self, walk: &mut Walk, at: u64, entry: &Entry<'_>) {
+    fn record(&mut self, walk: &mut Walk, at: u64, entry: &Entry<'_>) -> Result<()> {
         self.end_run(walk, Some(entry.key));
         if walk.last.as_deref().is_some_and(|last| last >= entry.key) {
             self.damaged(at, "its keys are out of order", Lost::Key(entry.key.to_vec()));
@@ -192,15 +202,17 @@ impl Check<'_> {
         }
         walk.unindexed.push((key_hash(entry.key), at));
         if walk.unindexed.len() >= BATCH {
-            self.indexed(walk);
+            self.indexed(walk)?;
         }
+        Ok(())
     }
 
     /// Looks whether the index leads to the records that were walked over, in the order in which it has them: in that
     /// of their keys nearly every look would be a read from disk.
-    fn indexed(&mut self, walk: &mut Walk) {
+    fn indexed(&mut self, walk: &mut Walk) -> Result<()> {
         walk.unindexed.sort_unstable();
         for (hash, at) in walk.unindexed.drain(..) {
+            self.progress.check()?;
             let error = match self.is_indexed(hash, at) {
                 Ok(true) => continue,
                 Ok(false) => self.stone.damaged(at, "its index does not lead to a record"),
@@ -212,6 +224,7 @@ impl Check<'_> {
             };
             self.damage(at, error, lost);
         }
+        Ok(())
     }
 
     fn is_indexed(&self, hash: u64, at: u64) -> Result<bool> {
@@ -237,24 +250,27 @@ impl Check<'_> {
     }
 
     /// The walk found every record in the index; this finds what is in it besides.
-    fn index(&mut self) {
+    fn index(&mut self) -> Result<()> {
         let region = &self.footer.index;
         let mut used = Some(0);
         for number in 0..region.lines() {
+            self.progress.check()?;
             let line = self.result(region.offset + number * LINE, self.stone.line(region, number));
             used = used.zip(line).map(|(used, line)| used + index::used(&line));
         }
         if used.is_some_and(|used| used != self.footer.records) {
             self.damaged(region.offset, "its index has another count of records", Lost::Nothing);
         }
+        Ok(())
     }
 
     /// Two sums that agree save reading every record that expires once more.
-    fn expirations(&mut self, expiring: u64) {
+    fn expirations(&mut self, expiring: u64) -> Result<()> {
         let region = &self.footer.expirations;
         let mut last: Option<Due> = None;
         let mut sum = 0_u64;
         for number in 0..self.footer.expiration_count {
+            self.progress.check()?;
             let Some(due) = self.entry(region, Due::read(self.stone, number)) else { continue };
             if last.is_some_and(|last| last.cmp(&due).is_ge()) {
                 self.damaged(region.offset, "its expirations are out of order", Lost::Nothing);
@@ -268,6 +284,7 @@ impl Check<'_> {
                 self.entry(region, due.record(self.stone));
             }
         }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cairndb::env::{Env, Mode};
-use cairndb::{Code, Database, RepairReport, repair_with};
+use cairndb::{Code, Database, Progress, RepairReport, repair_with};
 use cairndb_sim::{CrashPlan, Rng, SimEnv};
 
 use crate::allocation;
@@ -54,7 +54,7 @@ fn open_target(env: &SimEnv) -> Database {
 fn repair(env: &SimEnv) -> cairndb::Result<(RepairReport, View)> {
     let before = env.files();
     let operations = env.operations();
-    let (report, peak) = allocation::peak(|| repair_with(Arc::new(env.clone()), "db", "new"));
+    let (report, peak) = allocation::peak(|| repair_with(Arc::new(env.clone()), "db", "new", &Progress::default()));
     assert!(peak <= MEMORY, "{peak} bytes of memory");
     assert!(env.operations() - operations <= OPERATIONS, "{} operations", env.operations() - operations);
     let unchanged = |files: &Files| {
@@ -268,7 +268,7 @@ fn without_any_manifest_what_the_files_say_themselves_is_kept() {
 fn what_cannot_be_repaired_or_written_to_is_refused() {
     let fixture = fixture::closed();
     let run = |env: &SimEnv, source: &str, target: &str| {
-        repair_with(Arc::new(env.clone()), source, target).map_err(|error| error.code())
+        repair_with(Arc::new(env.clone()), source, target, &Progress::default()).map_err(|error| error.code())
     };
     let env = fixture.env.crashed(CrashPlan::Process);
     assert_eq!(run(&env, "nothing", "new"), Err(Code::Directory));
@@ -291,7 +291,7 @@ fn a_repair_that_fails_leaves_no_database_behind_and_can_be_tried_again() {
     let env = fixture.env.crashed(CrashPlan::Process);
     let size: usize = env.files().values().map(Vec::len).sum();
     env.set_quota(Some(size as u64 + 700));
-    let error = repair_with(Arc::new(env.clone()), "db", "new").unwrap_err();
+    let error = repair_with(Arc::new(env.clone()), "db", "new", &Progress::default()).unwrap_err();
     assert_eq!(error.code(), Code::Full);
     env.set_quota(None);
     let (report, found) = repair(&env).unwrap();

@@ -83,7 +83,7 @@ fn check(stone: &Arc<Stone>, model: &Model) -> Vec<Vec<u8>> {
 
 fn damages(stone: &Stone) -> Vec<Damage> {
     let mut damages = Vec::new();
-    stone.verify(&mut |damage| damages.push(damage)).unwrap();
+    stone.verify(&Default::default(), &mut |damage| damages.push(damage)).unwrap();
     damages
 }
 

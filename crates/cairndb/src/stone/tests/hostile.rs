@@ -39,7 +39,7 @@ fn exercise(env: &Arc<MemoryEnv>, info: &StoneInfo, bytes: Vec<u8>) -> u64 {
         assert!(due <= 10);
     }
     let mut damages = 0;
-    open(env, Path::new(PATH), info, Access::Mapped).verify(&mut |_| damages += 1).unwrap();
+    open(env, Path::new(PATH), info, Access::Mapped).verify(&Default::default(), &mut |_| damages += 1).unwrap();
     damages
 }
 

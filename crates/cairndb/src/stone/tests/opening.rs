@@ -111,7 +111,7 @@ fn a_newer_version_of_the_format_is_told_from_damage() {
         assert!(message.contains("version 2") && message.contains(PATH), "{message}");
     }
     let stone = open(&env, Path::new(PATH), &info, Access::Mapped);
-    assert_eq!(stone.verify(&mut |damage| panic!("{damage:?}")).unwrap_err().code(), Code::Format);
+    assert_eq!(stone.verify(&Default::default(), &mut |damage| panic!("{damage:?}")).unwrap_err().code(), Code::Format);
 }
 
 #[test]

@@ -126,7 +126,7 @@ proptest! {
             let stone = open(&env, path, &info, access);
             check_all(&stone, &model);
             walk(&stone, &model, &steps);
-            stone.verify(&mut |damage| panic!("{damage:?}")).unwrap();
+            stone.verify(&Default::default(), &mut |damage| panic!("{damage:?}")).unwrap();
         }
     }
 }
@@ -149,7 +149,7 @@ fn stones_of_the_real_environment_read_the_same() {
         let env = Arc::clone(&env) as Arc<dyn Env>;
         let stone = Arc::new(Stone::new(env, path.clone(), TABLE, info.clone(), access));
         check_all(&stone, &model);
-        stone.verify(&mut |damage| panic!("{damage:?}")).unwrap();
+        stone.verify(&Default::default(), &mut |damage| panic!("{damage:?}")).unwrap();
     }
 }
 
@@ -165,7 +165,7 @@ fn check_model(model: &Model) -> StoneInfo {
             model,
             &[Step::End, Step::Prev, Step::Before(vec![]), Step::Next, Step::After(vec![255]), Step::Prev],
         );
-        stone.verify(&mut |damage| panic!("{damage:?}")).unwrap();
+        stone.verify(&Default::default(), &mut |damage| panic!("{damage:?}")).unwrap();
     }
     info
 }
@@ -212,7 +212,7 @@ fn special_expirations_are_kept_and_only_those_that_come_are_listed() {
         assert_eq!(due(0.0).collect::<Vec<_>>(), [0, 1]);
         assert_eq!(due(f64::INFINITY).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
         assert!([7, 8].iter().all(|key| get(&stone, &[*key]).unwrap().unwrap().0.expiration.unwrap().is_nan()));
-        stone.verify(&mut |damage| panic!("{damage:?}")).unwrap();
+        stone.verify(&Default::default(), &mut |damage| panic!("{damage:?}")).unwrap();
     }
 }
 

@@ -24,7 +24,7 @@ fn lost(env: &Arc<MemoryEnv>, info: &StoneInfo, bytes: Vec<u8>) -> Vec<(u64, Los
     env.put(Path::new(PATH), bytes);
     let mut damages = Vec::new();
     let stone = open(env, Path::new(PATH), info, Access::Mapped);
-    stone.verify(&mut |damage| damages.push((damage.offset, damage.lost))).unwrap();
+    stone.verify(&Default::default(), &mut |damage| damages.push((damage.offset, damage.lost))).unwrap();
     damages.into_iter().filter(|(_, lost)| *lost != Lost::Nothing).collect()
 }
 
@@ -103,7 +103,7 @@ fn damaged_block_offsets_and_expirations_lose_no_record() {
             env.put(Path::new(PATH), bytes);
             let mut damages = Vec::new();
             let stone = open(&env, Path::new(PATH), &info, Access::Mapped);
-            stone.verify(&mut |damage| damages.push((damage.offset, damage.lost))).unwrap();
+            stone.verify(&Default::default(), &mut |damage| damages.push((damage.offset, damage.lost))).unwrap();
             // The region's digest, and the line itself, once.
             assert_eq!(damages, [(region.offset, Lost::Nothing), (at, Lost::Nothing)]);
         }
@@ -128,7 +128,7 @@ fn an_unreadable_disk_block_is_reported_and_the_rest_is_read() {
     env.bad_byte.store(key as u64, Ordering::Relaxed);
     let mut damages = Vec::new();
     let stone = open(&env, Path::new(PATH), &info, Access::Mapped);
-    stone.verify(&mut |damage| damages.push(damage)).unwrap();
+    stone.verify(&Default::default(), &mut |damage| damages.push(damage)).unwrap();
     // The region's digest cannot be computed either.
     let [_, Damage { offset, lost: Lost::Between { after: Some(after), before: Some(before), .. }, error }] =
         damages.as_slice()
@@ -148,7 +148,7 @@ fn a_verification_sees_the_file_as_it_is_now() {
     bytes[40] ^= 1;
     env.put(Path::new(PATH), bytes);
     let mut damages = 0;
-    stone.verify(&mut |_| damages += 1).unwrap();
+    stone.verify(&Default::default(), &mut |_| damages += 1).unwrap();
     assert!(damages > 0);
 }
 
@@ -170,7 +170,9 @@ fn wrong(err: impl FnOnce(&mut Vec<u8>, &mut Footer)) -> Vec<(String, Lost)> {
     let info = StoneInfo { digest, tombstones: footer.tombstones, ..info };
     let mut damages = Vec::new();
     let stone = open(&env, Path::new(PATH), &info, Access::Mapped);
-    stone.verify(&mut |damage| damages.push((damage.error.message().to_owned(), damage.lost))).unwrap();
+    stone
+        .verify(&Default::default(), &mut |damage| damages.push((damage.error.message().to_owned(), damage.lost)))
+        .unwrap();
     damages
 }
 
