@@ -13,7 +13,7 @@ use napi_derive::napi;
 use crate::failure::{Answer, Outcome};
 use crate::handle::Share;
 use crate::memory::Memory;
-use crate::page::Page;
+use crate::page::{Contents, Page};
 
 /// Which records, in which order, and whether with their values.
 #[napi(object, object_to_js = false)]
@@ -26,6 +26,7 @@ pub(crate) struct RawRange {
     pub reverse: Option<bool>,
     pub limit: Option<f64>,
     pub values: bool,
+    pub records: Option<bool>,
 }
 
 impl RawRange {
@@ -60,11 +61,11 @@ fn bound<'a>(included: Option<&'a str>, excluded: Option<&'a str>) -> Bound<&'a 
 pub(crate) fn make<'env>(
     env: &'env Env,
     scan: Scan,
-    values: bool,
+    contents: Contents,
     share: &Arc<Share>,
     (memory, buffer): (Memory, sys::napi_value),
 ) -> Result<Object<'env>> {
-    let cursor = Rc::new(Cursor { share: Arc::clone(share), scan: RefCell::new(Some(scan)), values, memory });
+    let cursor = Rc::new(Cursor { share: Arc::clone(share), scan: RefCell::new(Some(scan)), contents, memory });
     let mut object = Object::new(env)?;
     let reader = Rc::clone(&cursor);
     let next: Function<'_, (), Answer<Page>> = env.create_function_from_closure("next", move |arguments| {
@@ -81,17 +82,27 @@ pub(crate) fn make<'env>(
     Ok(object)
 }
 
+impl RawRange {
+    pub(crate) fn contents(&self) -> Contents {
+        match self.records {
+            Some(true) => Contents::Record,
+            _ if self.values => Contents::Value,
+            _ => Contents::Nothing,
+        }
+    }
+}
+
 struct Cursor {
     share: Arc<Share>,
     scan: RefCell<Option<Scan>>,
-    values: bool,
+    contents: Contents,
     memory: Memory,
 }
 
 impl Cursor {
     fn read(&self, max: usize) -> Outcome<Page> {
         self.share.queue().check_open()?;
-        let mut page = Page::new(self.memory.out(), self.values);
+        let mut page = Page::new(self.memory.out(), self.contents);
         let mut scan = self.scan.borrow_mut();
         if let Some(rows) = &mut *scan
             && rows.visit(max, |key, record| page.add(key, record))? == 0

@@ -211,7 +211,7 @@ fn cursor(call: Call<'_>) -> Result<Raw> {
     let scan = guarded(|| Ok(call.share.queue().engine()?.scan(&table, &range.of_engine())?));
     let scan = scan.map_err(|failure| failure.into_napi(call.arguments.env.raw()))?;
     let Raw(buffer) = call.arguments.this::<Object<'_>>()?.get_named_property_unchecked("memory")?;
-    Ok(Raw(cursor::make(call.arguments.env, scan, range.values, call.share, (call.memory, buffer))?.raw()))
+    Ok(Raw(cursor::make(call.arguments.env, scan, range.contents(), call.share, (call.memory, buffer))?.raw()))
 }
 
 fn define_dictionary(call: Call<'_>) -> Result<Answer<u32>> {

@@ -19,6 +19,7 @@ mod jobs;
 mod memory;
 mod options;
 mod page;
+mod persistent_kv;
 mod point;
 mod progress;
 mod promise;

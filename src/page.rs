@@ -9,7 +9,7 @@ use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, ToNapiValue};
 use napi::{Env, Result, sys};
 
 use crate::memory::Out;
-use crate::values::{Raw, RawValue, dictionary_of, key_text, text};
+use crate::values::{Raw, RawRecord, RawValue, dictionary_of, key_text, text};
 
 /// A string has at least so many bytes of characters, if there are so many. A string for each record would cost more than
 /// to read it; but a part of a string keeps all of it in memory, so they are not long either.
@@ -18,7 +18,7 @@ const GROUP: usize = 1024;
 /// Records in their order: see `NativeCursor` in `ts/native.ts`.
 pub(crate) struct Page {
     out: Out,
-    values: bool,
+    contents: Contents,
     items: Vec<Item>,
     /// The characters of the group that is being made, of so many records, and where in the memory their number goes.
     characters: Vec<u8>,
@@ -26,16 +26,25 @@ pub(crate) struct Page {
     count_at: usize,
 }
 
+/// What an entry has besides its key.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Contents {
+    Nothing,
+    Value,
+    /// The value with all that is known about it.
+    Record,
+}
+
 enum Item {
     /// The characters of one record or several; the rest of them stands in the memory.
     Group(Vec<u8>),
     /// What is not packed, or finds no room there.
-    Other(String, Record<Vec<u8>>),
+    Other(String, Record),
 }
 
 impl Page {
-    pub(crate) fn new(out: Out, values: bool) -> Self {
-        Page { out, values, items: Vec::new(), characters: Vec::new(), count: 0, count_at: 0 }
+    pub(crate) fn new(out: Out, contents: Contents) -> Self {
+        Page { out, contents, items: Vec::new(), characters: Vec::new(), count: 0, count_at: 0 }
     }
 
     /// Adds a record, and breaks off when the memory is full.
@@ -46,9 +55,9 @@ impl Page {
             return ControlFlow::Continue(());
         }
         self.end_group();
-        let full = record.kind == Kind::PACKED;
+        let full = self.contents == Contents::Value && record.kind == Kind::PACKED;
         let Record { value, kind, version, timestamp, expiration, dictionary, mapped_by } = record;
-        let value = value.into_owned();
+        let value = value.into_owned().into();
         let record = Record { value, kind, version, timestamp, expiration, dictionary, mapped_by };
         self.items.push(Item::Other(key_text(key).into_owned(), record));
         if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -58,11 +67,10 @@ impl Page {
     /// not packed, or not as it should be, and a key that is no text.
     fn packed<'a>(&self, key: &'a [u8], record: &'a Record<Cow<'_, [u8]>>) -> Option<Packed<'a>> {
         let key = (key, units(key)?);
-        if !self.values {
-            return Some(Packed { key, value: None });
-        }
-        if record.kind != Kind::PACKED {
-            return None;
+        match self.contents {
+            Contents::Nothing => return Some(Packed { key, value: None }),
+            Contents::Value if record.kind == Kind::PACKED => {}
+            _ => return None,
         }
         let (head, characters) = split_packed(&record.value)?;
         let numbers = [units(characters)?, dictionary_of(record), head.len() as u32];
@@ -125,15 +133,24 @@ impl ToNapiValue for Page {
         for (index, item) in (0..).zip(page.items) {
             let item = match item {
                 Item::Group(characters) => text(&env, &characters)?,
-                Item::Other(key, record) => {
-                    let mut entry = Object::new(&env)?;
-                    entry.set_named_property("key", key)?;
-                    entry.set_named_property("value", RawValue(record))?;
-                    entry.raw()
-                }
+                Item::Other(key, record) => entry(&env, &key, record, page.contents)?.raw(),
             };
             items.set(index, Raw(item))?;
         }
         Ok(items.raw())
     }
+}
+
+/// A key, and its value or all of its record: see `RawEntry` and `RawKeyedRecord` in `ts/native.ts`.
+fn entry<'env>(env: &'env Env, key: &str, record: Record, contents: Contents) -> Result<Object<'env>> {
+    let mut entry = if contents == Contents::Record {
+        // SAFETY: the environment is that of this call.
+        Object::from_raw(env.raw(), unsafe { RawRecord::to_napi_value(env.raw(), record.into()) }?)
+    } else {
+        let mut entry = Object::new(env)?;
+        entry.set_named_property("value", RawValue(record))?;
+        entry
+    };
+    entry.set_named_property("key", key)?;
+    Ok(entry)
 }

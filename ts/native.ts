@@ -54,6 +54,8 @@ export interface NativeBinding {
   restore(source: string, target: string, progress: NativeProgress): Promise<BackupReport>;
   /** Begins to follow what any process commits to `directory`, an absolute path, on a thread of its own. */
   watch(directory: string): Promise<NativeWatch>;
+  /** Begins to read the store of persistent-kv in an absolute directory. */
+  readPersistentKv(directory: string): NativeChanges;
   Progress: new () => NativeProgress;
   engineVersion(): string;
 }
@@ -85,6 +87,14 @@ export interface NativeProgress {
   readonly total: number;
   /** Makes the call reject with `ERR_CAIRN_CANCELLED` soon. */
   cancel(): void;
+}
+
+export interface NativeChanges {
+  /**
+   * The next changes of the store, with nothing between them: the bytes of a key, and its value or null where it was
+   * removed, by turns. The last change of a key is what is there. An empty page is the end. One call at a time.
+   */
+  next(): Promise<(Buffer | null)[]>;
 }
 
 export interface NativeHandle {
@@ -147,6 +157,8 @@ export interface RawRange {
   readonly reverse?: boolean;
   readonly limit?: number;
   readonly values: boolean;
+  /** The entries are of the kind {@link RawKeyedRecord}, whatever `values` says. */
+  readonly records?: boolean;
 }
 
 export interface NativeCursor {
@@ -160,6 +172,7 @@ export interface NativeCursor {
   close(): void;
 }
 
+/** Or, if the range asks for records, of {@link RawKeyedRecord}. */
 export type RawPage = readonly (string | RawEntry)[];
 
 export interface RawEntry {
@@ -180,6 +193,10 @@ export interface RawRecord {
   readonly timestamp: number;
   readonly expiration: number | null;
   readonly dictionary: string | null;
+}
+
+export interface RawKeyedRecord extends RawRecord {
+  readonly key: string;
 }
 
 export const native: NativeBinding = addon as NativeBinding;

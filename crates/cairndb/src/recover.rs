@@ -26,8 +26,9 @@ use crate::sync::{AtomicU64, AtomicUsize, Mutex, RwLock};
 use crate::table::{Layer, Table};
 use crate::view;
 
-/// Bytes of the cache that stones are read through when they are not mapped.
-const BLOCK_CACHE: u64 = 64 << 20;
+/// The least and the most bytes of the cache that stones are read through when they are not mapped. Between them it is as
+/// large as a memtable, so that one option says how much memory a database takes.
+const BLOCK_CACHE: (u64, u64) = (1 << 20, 64 << 20);
 
 /// A journal in more segments than this is gathered by a checkpoint.
 const MANY_SEGMENTS: u64 = 8;
@@ -59,7 +60,12 @@ pub(crate) struct Opening<'a> {
 impl Opening<'_> {
     /// How stones are read.
     pub(crate) fn access(&self) -> Result<Access> {
-        Ok(if self.options.mmap { Access::Mapped } else { Access::Cached(Arc::new(BlockCache::new(BLOCK_CACHE)?)) })
+        if self.options.mmap {
+            return Ok(Access::Mapped);
+        }
+        let (least, most) = BLOCK_CACHE;
+        let bytes = (self.options.memtable_bytes as u64).clamp(least, most);
+        Ok(Access::Cached(Arc::new(BlockCache::new(bytes)?)))
     }
 }
 

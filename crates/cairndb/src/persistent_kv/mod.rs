@@ -17,6 +17,7 @@
 //! ```
 
 mod config;
+mod contents;
 mod files;
 mod marker;
 mod records;
@@ -27,6 +28,7 @@ mod takeover;
 mod tests;
 
 pub use config::{Config, SyncMode};
+pub use contents::read;
 pub use report::{Loss, LossKind, Report};
 pub use store::PersistentKeyValueStore;
 

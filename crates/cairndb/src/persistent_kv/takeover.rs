@@ -56,7 +56,7 @@ pub(super) fn take_over<K: MapKey>(
     let source = Source { env, directory, groups };
     source.read::<K>(&mut report, &mut |_, _| Ok(()))?;
     if losses == Losses::Refuse
-        && let Some(error) = refusal(directory, &report)
+        && let Some(error) = refusal(directory, &report, "Losses::Accept takes over what is sound")
     {
         return Err(error);
     }
@@ -72,17 +72,21 @@ pub(super) fn take_over<K: MapKey>(
     Ok(Some(report))
 }
 
-/// Keeps other processes that share the map from taking over too, and the original from running meanwhile. Without its
-/// lock file it is not running.
-fn lock(env: &dyn Env, directory: &Path, home: &Path) -> Result<Vec<Arc<dyn ProcessLock>>> {
+/// Keeps other processes that share the map from taking over too, and the original from running meanwhile.
+fn lock(env: &dyn Env, directory: &Path, home: &Path) -> Result<(Arc<dyn ProcessLock>, Option<Arc<dyn ProcessLock>>)> {
     let ours = hold(env, &home.join(TURN), "another process takes the store over; open it again when that is done")?;
+    Ok((ours, hold_original(env, directory)?))
+}
+
+/// Keeps the original from running. Without its lock file it is not.
+pub(super) fn hold_original(env: &dyn Env, directory: &Path) -> Result<Option<Arc<dyn ProcessLock>>> {
     let path = directory.join(LOCK);
     match env.file_len(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![ours]),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         found => found.map_err(|error| Error::io(&path, "look at the store's lock", &error))?,
     };
     let what = "a program has the store open with persistent-kv; end it, then open the store again";
-    Ok(vec![ours, hold(env, &path, what)?])
+    hold(env, &path, what).map(Some)
 }
 
 /// Takes the lock on a file until it is dropped. The file's bytes stay as they are.
@@ -97,10 +101,10 @@ fn vanished(directory: &Path) -> Error {
     Error::new(Code::Directory, what).about(directory)
 }
 
-fn refusal(directory: &Path, report: &Report) -> Option<Error> {
+/// Why a store is left alone, with what else can be done.
+pub(super) fn refusal(directory: &Path, report: &Report, accept: &str) -> Option<Error> {
     let loss = report.grave()?;
     let path = directory.join(&loss.file);
-    let accept = "Losses::Accept takes over what is sound";
     Some(match loss.kind {
         LossKind::WrongKey => {
             let what =
@@ -116,15 +120,15 @@ fn refusal(directory: &Path, report: &Report) -> Option<Error> {
 
 type Sink<'a> = dyn FnMut(Vec<u8>, Option<&[u8]>) -> Result<()> + 'a;
 
-struct Source<'a> {
-    env: &'a dyn Env,
-    directory: &'a Path,
-    groups: Vec<Group>,
+pub(super) struct Source<'a> {
+    pub(super) env: &'a dyn Env,
+    pub(super) directory: &'a Path,
+    pub(super) groups: Vec<Group>,
 }
 
 impl Source<'_> {
     /// Gives every change of the store to the sink, in order, and what it cannot give to the report.
-    fn read<K: MapKey>(&self, report: &mut Report, sink: &mut Sink<'_>) -> Result<()> {
+    pub(super) fn read<K: MapKey>(&self, report: &mut Report, sink: &mut Sink<'_>) -> Result<()> {
         for group in &self.groups {
             if group.full || !is_reordered(group.shards.len()) {
                 self.read_group::<K>(group, None, report, sink)?;
