@@ -362,13 +362,6 @@ export const defects = [
     test: readonly,
   },
   {
-    name: 'a view takes what is appended while it looks for damage',
-    file: source('view.rs'),
-    from: '        // Also of what was appended since the first reading; but that is there now, unless it is damaged.\n        tail.read(usize::MAX, visit)?;\n',
-    to: '',
-    test: readonly,
-  },
-  {
     name: 'a watch tells what a flush repeats',
     file: source('watch.rs'),
     from: 'before.is_none_or(|(before, _)| before != record)',

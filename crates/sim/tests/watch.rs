@@ -125,7 +125,7 @@ fn every_commit_is_told_once_and_in_order_while_segments_come_and_go() {
         let mut watch = Watch::open_with(Arc::new(env), "db").unwrap();
         let written = Arc::new(AtomicU64::new(0));
         let (busy, env, counter, mut rng) = (writer.clone(), machine.clone(), Arc::clone(&written), Rng::of(seed, 1));
-        let mut work = move || {
+        let work = move || {
             let number = counter.fetch_add(1, Ordering::Relaxed) + 1;
             busy.commit(&[Op::put("small", b"n", Kind::BYTES, &count(number))], Durability::Os).unwrap();
             match rng.below(12) {
@@ -139,7 +139,7 @@ fn every_commit_is_told_once_and_in_order_while_segments_come_and_go() {
                 _ => {}
             }
         };
-        interruption.set(move || work());
+        interruption.set(work);
         let mut expected = 1;
         for _ in 0..40 {
             let changes = match watch.next_changes() {
