@@ -24,7 +24,7 @@ fn a_backup_is_of_one_moment_while_threads_write() {
         for name in [b"a", b"b", b"c", b"d"] {
             let (db, stop, written) = (scratch.db.clone(), &stop, &written);
             scope.spawn(move || {
-                for n in 0_u64.. {
+                for n in 0..2_000_u64 {
                     let value = n.to_be_bytes();
                     let log = [&name[..], &value].concat();
                     let ops = [
@@ -43,7 +43,7 @@ fn a_backup_is_of_one_moment_while_threads_write() {
         while written.load(Ordering::Relaxed) < 100 {
             thread::yield_now();
         }
-        for round in 0..5 {
+        for round in 0..3 {
             let (backup, restored) = (format!("backup{round}"), format!("restored{round}"));
             let before = written.load(Ordering::Relaxed);
             scratch.db.backup(targets.path().join(&backup)).unwrap();
@@ -70,8 +70,8 @@ fn a_backup_is_of_one_moment_while_threads_write() {
 fn another_thread_can_stop_it_and_then_nothing_is_left() {
     let (scratch, targets) = (Scratch::new(), tempfile::tempdir().unwrap());
     for n in 0..40_000_u64 {
-        let op = Op::put("t", &n.to_be_bytes(), Kind::BYTES, &[7; 200]);
-        scratch.db.commit(&[op], Durability::Os).unwrap();
+        let key = n.to_be_bytes();
+        scratch.db.commit(&[Op::put("t", &key, Kind::BYTES, &[7; 200])], Durability::Os).unwrap();
     }
     let target = targets.path().join("backup");
     let progress = Arc::new(Progress::default());

@@ -151,7 +151,7 @@ fn disturb(db: &Database, turn: u64) {
     put(db, &format!("table {}", turn % 2), "k", b"v");
     db.commit(&[Op::delete("users", b"bert"), Op::put("bulk", b"d", Kind::BYTES, b"joined").joined()], Durability::Os)
         .unwrap();
-    db.drop_table(if turn % 3 == 0 { "log" } else { "table 1" }, Durability::Os).unwrap();
+    db.drop_table(if turn.is_multiple_of(3) { "log" } else { "table 1" }, Durability::Os).unwrap();
     match turn % 3 {
         0 => db.checkpoint().unwrap(),
         1 => db.compact().unwrap(),
