@@ -1,8 +1,10 @@
 // Checked by `tsc --noEmit`: what the types promise, and what they refuse.
 import {
+  type BackupReport,
   type BatchOperation,
   CairnDB,
   CairnError,
+  type Change,
   type DatabaseOptions,
   type DatabaseRecord,
   type DatabaseStats,
@@ -10,6 +12,8 @@ import {
   type Durability,
   type ErrorCode,
   type ExchangeOptions,
+  type LongWorkOptions,
+  type PruneReport,
   type RangeOptions,
   type VerifyReport,
   type WriteOptions,
@@ -57,6 +61,18 @@ export async function promises(): Promise<void> {
 
   // biome-ignore lint/suspicious/noExplicitAny: without a type argument a value is any.
   expectType<Promise<any>>()(db.get('t', 'k'));
+  expectType<Generator<[key: string, value: User], void, void>>()(db.entriesSync<User>('t', { prefix: 'a' }));
+  expectType<Generator<User, void, void>>()(db.valuesSync<User>('t'));
+  expectType<Generator<string, void, void>>()(db.keysSync('t'));
+  const work: LongWorkOptions = { signal: AbortSignal.abort(), onProgress: ({ done, total }) => done / total };
+  expectType<Promise<BackupReport>>()(db.backup('./backup', work));
+  expectType<Promise<BackupReport>>()(CairnDB.restore('./backup', './restored', work));
+  expectType<Promise<PruneReport>>()(db.prune({ keep: 1 }));
+  expectType<Promise<VerifyReport>>()(db.verify(work));
+  expectType<Promise<void>>()(db.compact(work));
+  expectType<AsyncGenerator<Change<User>, void, void>>()(
+    CairnDB.watch<User>('./data', { signal: AbortSignal.abort() }),
+  );
   expectType<Promise<User | undefined>>()(db.get<User>('t', 'k'));
   expectType<Promise<[key: string, value: User][]>>()(db.get<User>('t'));
   expectType<User | undefined>()(db.getSync<User>('t', 'k'));

@@ -25,10 +25,10 @@ export async function open(directory, { level, mode }) {
     writeBatch: (entries) => db.batch(entries.map(([key, value]) => ({ type: 'put', table: TABLE, key, value }))),
     delete: (key) => db.delete(TABLE, key),
     async scan(visit) {
-      for await (const [key, value] of db.entries(TABLE)) visit(key, value);
+      for (const [key, value] of db.entriesSync(TABLE)) visit(key, value);
     },
     async range(start, limit, visit) {
-      for await (const [key, value] of db.entries(TABLE, { gte: start, limit })) visit(key, value);
+      for (const [key, value] of db.entriesSync(TABLE, { gte: start, limit })) visit(key, value);
     },
     table: (name) => records(db, name),
     compact: () => db.compact(),
