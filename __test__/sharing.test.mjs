@@ -140,7 +140,7 @@ test('what was shared is opened alone afterwards, with all of it', async (t) => 
 test('access is checked, and leaves no object cache', () => {
   const refused = (options, pattern) =>
     throws(() => new CairnDB({ databaseDirectory: 'd', ...options }), 'ERR_CAIRN_INVALID_OPTIONS', pattern);
-  refused({ access: 'both' }, /access is "both"; give "exclusive", "shared" or "readonly"/);
+  refused({ access: 'both' }, /access is "both"; give one of exclusive, shared, readonly/);
   refused({ access: null }, /access is null/);
   refused({ access: 'shared', objectCache: 10 }, /objectCache/);
   assert.ok(new CairnDB({ databaseDirectory: 'd', access: 'shared', objectCache: 0 }));

@@ -23,6 +23,7 @@ export type Durability = 'eventual' | 'os' | 'full';
 export type Access = 'exclusive' | 'shared' | 'readonly';
 
 const ACCESSES: readonly Access[] = ['exclusive', 'shared', 'readonly'];
+const INTEGRITIES: readonly Integrity[] = ['checksum', 'sha256'];
 
 /** What a commit is checked by. */
 export type Integrity = 'checksum' | 'sha256';
@@ -83,7 +84,7 @@ export interface Settings {
 }
 
 const LEVELS: Readonly<Record<Durability, Level>> = { eventual: 0, os: 1, full: 2 };
-const LEVEL_NAMES = Object.keys(LEVELS);
+const LEVEL_NAMES = Object.keys(LEVELS) as Durability[];
 
 const NAMES: readonly (keyof DatabaseOptions)[] = [
   'databaseDirectory',
@@ -127,24 +128,17 @@ export function resolveOptions(options: unknown): Settings {
       mmap: boolean(options, 'mmap', true),
       shared: access === 'shared',
       readOnly: access === 'readonly',
-      sha256: isSealed(options),
+      sha256: choice('integrity', options.integrity, INTEGRITIES) === 'sha256',
     },
   };
 }
 
-function isSealed({ integrity = 'checksum' }: Record<string, unknown>): boolean {
-  if (integrity === 'checksum' || integrity === 'sha256') return integrity === 'sha256';
-  throw invalid(`integrity is ${describe(integrity)}; give "checksum" or "sha256".`);
-}
-
-function accessOf({ access = 'exclusive', objectCache }: Record<string, unknown>): Access {
-  if (!ACCESSES.includes(access as Access)) {
-    throw invalid(`access is ${describe(access)}; give "exclusive", "shared" or "readonly".`);
-  }
-  if (access === 'shared' && objectCache) {
+function accessOf(options: Record<string, unknown>): Access {
+  const access = choice('access', options.access, ACCESSES) ?? 'exclusive';
+  if (access === 'shared' && options.objectCache) {
     throw invalid('objectCache cannot know what other processes write; leave it out with access "shared".');
   }
-  return access as Access;
+  return access;
 }
 
 /** The absolute path of a directory. Resolved at once: a later process.chdir() must not make it another one. */
@@ -187,11 +181,14 @@ function defaultLevel(options: Record<string, unknown>): Level {
 
 /** The level of that name; undefined stays undefined. */
 export function levelOf(durability: unknown): Level | undefined {
-  if (durability === undefined) return undefined;
-  if (!LEVEL_NAMES.includes(durability as string)) {
-    throw invalid(`durability is ${describe(durability)}; give one of ${LEVEL_NAMES.join(', ')}.`);
-  }
-  return LEVELS[durability as Durability];
+  const name = choice('durability', durability, LEVEL_NAMES);
+  return name === undefined ? undefined : LEVELS[name];
+}
+
+/** One of `choices`, or undefined. */
+function choice<T extends string>(name: string, value: unknown, choices: readonly T[]): T | undefined {
+  if (value === undefined || choices.includes(value as T)) return value as T | undefined;
+  throw invalid(`${name} is ${describe(value)}; give one of ${choices.join(', ')}.`);
 }
 
 function boolean(options: Record<string, unknown>, name: keyof DatabaseOptions, fallback: boolean): boolean {
