@@ -10,6 +10,9 @@ use crate::env::RealEnv;
 use crate::error::{Code, Error, Result};
 use crate::map::{Lookup, MapKey};
 
+/// Is given the bytes of a key, and its value or `None` where it was removed.
+pub type Sink<'a> = dyn FnMut(Vec<u8>, Option<&[u8]>) -> ControlFlow<()> + 'a;
+
 /// A key as persistent-kv has it, of whatever type the program gave it.
 struct Stored(Vec<u8>);
 
@@ -29,8 +32,8 @@ impl MapKey for Stored {
     }
 }
 
-/// Gives `sink` every change of a store of persistent-kv, in an order whose last change of a key is what is there: the
-/// bytes of the key as persistent-kv has them, and its value, or `None` where it was removed. `sink` can end the reading.
+/// Gives `sink` every change of a store of persistent-kv, in an order whose last change of a key is what is there, with
+/// the keys' bytes as persistent-kv has them. `sink` can end the reading.
 ///
 /// The store's files are only read, twice: first to see whether all of it is sound, so that `sink` is called for the whole
 /// of a store or not at all. What a crash leaves, a log that ends in the middle of a record or has a hole, is sound.
@@ -55,10 +58,7 @@ impl MapKey for Stored {
 /// assert_eq!(found, [(b"k".to_vec(), Some(b"v".to_vec()))]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn read(
-    directory: impl AsRef<Path>,
-    sink: &mut dyn FnMut(Vec<u8>, Option<&[u8]>) -> ControlFlow<()>,
-) -> Result<()> {
+pub fn read(directory: impl AsRef<Path>, sink: &mut Sink<'_>) -> Result<()> {
     let (env, directory) = (RealEnv::new(), directory.as_ref());
     let _lock = hold_original(&env, directory)?;
     let mut report = Report::default();
