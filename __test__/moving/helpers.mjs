@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { CairnDB } from 'cairndb';
 import { ended, newDirectory, onEnd } from '../helpers.mjs';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/cairn.mjs', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../dist/cairn.mjs', import.meta.url));
 
 /** A folder that is removed after the test. */
 export function newFolder(t) {

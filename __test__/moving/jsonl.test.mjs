@@ -5,10 +5,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { newDirectory, open } from '../helpers.mjs';
+import { ended, newDirectory, open } from '../helpers.mjs';
 import { assertSame } from '../same.mjs';
 import { anything, json } from '../values.mjs';
-import { exportedLines, fails, fileOf, imports, inDatabase, prints, recordsOf } from './helpers.mjs';
+import { exportedLines, fails, fileOf, imports, inDatabase, prints, recordsOf, start } from './helpers.mjs';
 
 /** A database with what `fill` writes, exported and imported again; the directories of both, and the file. */
 async function moved(t, fill) {
@@ -303,3 +303,29 @@ test('memory stays flat, whatever the size of the input', async (t) => {
     assert.ok(readFileSync(output).length > 90_000_000);
   }
 });
+
+test('memory stays flat, however large the values are', async (t) => {
+  const [source, target] = [newDirectory(t), newDirectory(t)];
+  const value = 'x'.repeat(1024 * 1024);
+  await inDatabase(source, async (db) => {
+    for (let index = 0; index < 200; index += 1) await db.write('t', `k${index}`, value);
+  });
+  const nodeArgs = ['--max-old-space-size=40'];
+  const file = fileOf(t, 'x.jsonl', '');
+  await prints(t, [source, 'export', '-o', file], { nodeArgs });
+  assert.equal((await imports(t, target, [file], { nodeArgs })).records, 200);
+});
+
+for (const from of ['jsonl', 'csv']) {
+  test(`a line of ${from} that no text can hold is refused, and not collected`, async (t) => {
+    const child = start(t, [newDirectory(t), 'import', '--from', from, '--table', 't']);
+    const end = ended(child);
+    const block = Buffer.alloc(1024 * 1024, 'x');
+    for (let megabytes = 0; megabytes < 1024 && child.exitCode === null && child.stdin.writable; megabytes += 1) {
+      await new Promise((resolve) => child.stdin.write(block, resolve));
+    }
+    const { code, stderr } = await end;
+    assert.match(stderr, /^cairn: standard input, line 1: (?:it|a row) has more than 536870888 (?:bytes|characters)/);
+    assert.equal(code, 3);
+  });
+}

@@ -137,3 +137,14 @@ test('an export to a program that reads no further ends in peace', async (t) => 
   assert.deepEqual(await end, { code: 0, signal: null });
   assert.equal(stderr, '');
 });
+
+test('SIGINT ends an import that waits for its input', async (t) => {
+  const directory = newDirectory(t);
+  const child = start(t, [directory, 'import', '--from', 'jsonl']);
+  const end = ended(child);
+  child.stdin.write(`${LINES.slice(0, 2).join('\n')}\n`);
+  while (!existsSync(directory)) await setTimeout(10);
+  child.kill('SIGINT');
+  assertStopped(await end, 'SIGINT');
+  assert.ok((await sound(directory)) <= 2);
+});

@@ -31,7 +31,7 @@ export async function run(context: Context): Promise<Answer> {
   if (given.table === undefined && (WITHOUT_TABLES.includes(kind) || (kind === 'jsonl' && given.key !== undefined))) {
     throw new UsageError(`records of ${kind} are in no table; say with --table which one they are to be in`);
   }
-  const source = await opened(kind, path, given);
+  const source = await opened(kind, path, given, signal);
   const bar = progress('Importing');
   try {
     const onProgress = steady((done, total) => bar.update(done, total));
@@ -60,10 +60,11 @@ function kindOf(path: string, options: Options): Kind {
   throw new UsageError(`what ${shown(path)} is cannot be told from its name and content; say it with --from`);
 }
 
-async function opened(kind: Kind, path: string, options: SourceOptions): Promise<Source> {
+async function opened(kind: Kind, path: string, options: SourceOptions, signal: AbortSignal): Promise<Source> {
   if (path !== STANDARD_INPUT) checkThere(path);
   if (kind === 'jsonl' || kind === 'csv') {
-    const input = path === STANDARD_INPUT ? inputOfStream('standard input', process.stdin) : inputOfFile(path);
+    const isStream = path === STANDARD_INPUT;
+    const input = isStream ? inputOfStream('standard input', process.stdin, signal) : inputOfFile(path, signal);
     return textSourceOf(kind, input, options);
   }
   if (path === STANDARD_INPUT)

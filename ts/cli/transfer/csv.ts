@@ -27,6 +27,8 @@ export class NotCsv extends Error {
   }
 }
 
+/** No string is longer, and so no row can be. */
+const LONGEST = constants.MAX_STRING_LENGTH;
 const QUOTE = 0x22;
 const LINE_FEED = 0x0a;
 const RETURN = 0x0d;
@@ -37,7 +39,6 @@ type State = 'start' | 'plain' | 'quoted' | 'closed' | 'ended';
 /** Makes rows of text that comes in pieces of any size. Its memory is that of one row. */
 export class CsvParser {
   readonly #delimiter: number;
-  readonly #longest: number;
   #state: State = 'start';
   /** What there is of the cell from earlier pieces, and before quotes that stand for one. */
   #text = '';
@@ -50,10 +51,8 @@ export class CsvParser {
   /** Characters of the row so far. */
   #length = 0;
 
-  /** `longest`: the most characters of a row. */
-  constructor(delimiter = ',', longest: number = constants.MAX_STRING_LENGTH) {
+  constructor(delimiter: string) {
     this.#delimiter = delimiter.charCodeAt(0);
-    this.#longest = longest;
   }
 
   /**
@@ -114,8 +113,8 @@ export class CsvParser {
   #take(text: string, start: number, end: number): void {
     if (end <= start) return;
     this.#length += end - start;
-    if (this.#length > this.#longest) {
-      throw new NotCsv(this.#first, `a row has more than ${this.#longest} characters; check the quotes`);
+    if (this.#length > LONGEST) {
+      throw new NotCsv(this.#first, `a row has more than ${LONGEST} characters; check the quotes`);
     }
     this.#text += text.slice(start, end);
   }

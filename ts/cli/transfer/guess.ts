@@ -40,7 +40,10 @@ const SQLITE = 'SQLite format 3\0';
 
 /** The kind of what is at `path`; `cairndb` for a database of our own, `undefined` if it cannot be told. */
 export function guess(path: string): Kind | 'cairndb' | undefined {
-  return statSync(path).isDirectory() ? kindOfDirectory(path) : kindOfFile(path);
+  const stat = statSync(path);
+  if (stat.isDirectory()) return kindOfDirectory(path);
+  // What is read of a pipe to look at it is gone.
+  return stat.isFile() ? kindOfFile(path) : undefined;
 }
 
 function kindOfDirectory(path: string): Kind | 'cairndb' | undefined {

@@ -5,7 +5,7 @@
  */
 import { constants, isUtf8 } from 'node:buffer';
 import { createReadStream, statSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { CairnError } from '../../errors.ts';
 import { type InputError, unreadable } from './record.ts';
 
@@ -32,20 +32,22 @@ export interface Lines {
   readonly done: number;
 }
 
-/** A file; it is opened when the first chunk is asked for. */
-export function inputOfFile(path: string): Input {
+/** A file; it is opened when the first chunk is asked for. `signal` ends the reading, also where nothing comes. */
+export function inputOfFile(path: string, signal: AbortSignal): Input {
   const { size } = statSync(path);
-  return { name: path, size, chunks: chunksOf(path) };
+  return { name: path, size, chunks: chunksOf(path, signal) };
 }
 
-export function inputOfStream(name: string, stream: Readable): Input {
-  return { name, size: 0, chunks: stream };
+/** A stream that has begun. `signal` ends the reading, also where nothing comes. */
+export function inputOfStream(name: string, stream: Readable, signal: AbortSignal): Input {
+  return { name, size: 0, chunks: addAbortSignal(signal, stream) };
 }
 
-async function* chunksOf(path: string): AsyncGenerator<Buffer, void, void> {
+async function* chunksOf(path: string, signal: AbortSignal): AsyncGenerator<Buffer, void, void> {
   try {
-    yield* createReadStream(path, { highWaterMark: CHUNK_BYTES });
+    yield* createReadStream(path, { highWaterMark: CHUNK_BYTES, signal });
   } catch (cause) {
+    signal.throwIfAborted();
     const message = `Cannot read ${path}: ${(cause as Error).message}`;
     throw new CairnError('ERR_CAIRN_IO', message, { path, cause });
   }
@@ -56,7 +58,7 @@ async function* chunksOf(path: string): AsyncGenerator<Buffer, void, void> {
  *
  * @throws InputError for other bytes, and for a line that no string can hold
  */
-export async function* linesOf({ name, chunks }: Input, longest = LONGEST): AsyncGenerator<Lines, void, void> {
+export async function* linesOf({ name, chunks }: Input): AsyncGenerator<Lines, void, void> {
   let first = 1;
   let done = 0;
   /** The beginning of a line whose end has not come. */
@@ -68,12 +70,12 @@ export async function* linesOf({ name, chunks }: Input, longest = LONGEST): Asyn
     begunBytes += chunk.length;
     begun.push(chunk);
     if (end === -1) {
-      if (begunBytes > longest) throw tooLong(name, first, longest);
+      if (begunBytes > LONGEST) throw tooLong(name, first);
       continue;
     }
     const rest = chunk.subarray(end + 1);
     const whole = Buffer.concat(begun).subarray(0, begunBytes - rest.length - 1);
-    if (whole.length > longest) throw tooLong(name, first, longest);
+    if (whole.length > LONGEST) throw tooLong(name, first);
     const lines = textOf(whole, name, first).split('\n').map(withoutReturn);
     yield { lines, first, done };
     first += lines.length;
@@ -134,7 +136,7 @@ function withoutReturn(line: string): string {
   return line.endsWith('\r') ? line.slice(0, -1) : line;
 }
 
-function tooLong(name: string, line: number, longest: number): InputError {
-  const problem = `it has more than ${longest} bytes, the most that a line can have`;
+function tooLong(name: string, line: number): InputError {
+  const problem = `it has more than ${LONGEST} bytes, the most that a line can have`;
   return unreadable(`${name}, line ${line}`, problem, 'Split the file by lines, or check that it is one of lines.');
 }

@@ -104,8 +104,7 @@ interface Header {
 
 function headerOf(cells: readonly Cell[], { key, types, delimiter }: CsvOptions): Header {
   const columns = cells.map(({ text }) => text);
-  const key_ = key ?? KEY_COLUMN;
-  const at = key === undefined && columns[0] !== KEY_COLUMN ? -1 : columns.indexOf(key_);
+  const at = key === undefined ? columns.slice(0, 1).indexOf(KEY_COLUMN) : columns.indexOf(key);
   if (at === -1) throw new NotDecodable(withoutKey(columns, key, delimiter));
   const members = [...columns.keys()].filter((column) => key !== undefined || column !== at);
   const twice = members.find((column) => members.some((other) => other < column && columns[other] === columns[column]));
