@@ -76,7 +76,7 @@ fn whatever_writes_is_refused() {
         view.pack(&Value::from(serde_json::json!({ "never": "seen" }))).map(drop),
         view.checkpoint(),
         view.compact(),
-        view.prune(1),
+        view.prune(1).map(drop),
     ];
     for (index, outcome) in refused.into_iter().enumerate() {
         let error = outcome.unwrap_err();
