@@ -61,6 +61,7 @@ pub(crate) fn make(env: &Env, queue: Arc<Queue>) -> Result<Object<'_>> {
     handle.add("getRecord", get_record)?;
     handle.add("has", has)?;
     handle.add("tableSize", table_size)?;
+    handle.add("expirationsBefore", expirations_before)?;
     handle.add("listTables", list_tables)?;
     handle.add("cursor", cursor)?;
     handle.add("defineDictionary", define_dictionary)?;
@@ -200,6 +201,11 @@ fn has(call: Call<'_>) -> Result<Answer<bool>> {
 fn table_size(call: Call<'_>) -> Result<Answer<f64>> {
     let table: Text = call.argument(0)?;
     call.read(|engine| Ok(engine.len(&table)? as f64))
+}
+
+fn expirations_before(call: Call<'_>) -> Result<Answer<f64>> {
+    let (table, moment): (Text, f64) = (call.argument(0)?, call.argument(1)?);
+    call.read(|engine| Ok(engine.expirations_before(&table, moment)? as f64))
 }
 
 fn list_tables(call: Call<'_>) -> Result<Answer<Vec<String>>> {

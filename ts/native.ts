@@ -117,6 +117,8 @@ export interface NativeHandle {
   getRecord(table: string, key: string): RawRecord | undefined;
   has(table: string, key: string): boolean;
   tableSize(table: string): number;
+  /** How many expirations lie before `moment`, in milliseconds since the epoch; also of records that were replaced since. */
+  expirationsBefore(table: string, moment: number): number;
   listTables(): string[];
   dropTable(table: string): Promise<boolean>;
   /** As `dropTable`, and waits until that is on the disk. */

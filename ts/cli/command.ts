@@ -46,8 +46,8 @@ export interface Context {
   readonly options: Options;
   readonly json: boolean;
   readonly out: Output;
-  /** A bar on stderr, if a person looks at it. */
-  readonly progress: (label: string) => ProgressBar;
+  /** A bar on stderr, if a person looks at it. `amount` says how much is done, in bytes if it is not given. */
+  readonly progress: (label: string, amount?: (number: number) => string) => ProgressBar;
   /** Aborts with Ctrl-C, SIGTERM, and when nobody reads the output any more. */
   readonly signal: AbortSignal;
   /** Opens the database; it is closed when the command has ended. */

@@ -13,8 +13,10 @@ const KEYS = 10;
 /** For each damage a line with the place, and lines with what is lost by it. */
 export function* damageLines(damage: readonly Damage[]): Generator<string> {
   for (const { path, offset, bytes, what, table, keys, between } of damage) {
+    // Behind the semicolon it says what to do, which is said once for all.
+    const [reason = what] = what.split('; ', 1);
     const length = bytes === null ? '' : `, ${counted(bytes, 'byte')}`;
-    yield `  ${harmless(path)} at ${offset}${length}: ${harmless(what)}`;
+    yield `  ${harmless(path)} at ${offset}${length}: ${harmless(reason)}`;
     const where = table === null ? '' : ` of table ${shown(table)}`;
     if (keys.length > 0) {
       const more = keys.length > KEYS ? ` and ${counted(keys.length - KEYS, 'other')} (--json has all)` : '';

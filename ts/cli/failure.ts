@@ -23,7 +23,21 @@ export function exitCodeOf(error: unknown): number {
 /** What stderr says about a failure; nothing about what its user wanted. */
 export function failureLine(error: unknown, spec?: CommandSpec, inPrompt = false): string {
   if (error instanceof Interrupted || error instanceof OutputClosed) return '';
-  const message = error instanceof Error ? error.message : String(error);
-  const advice = error instanceof UsageError ? `; use: ${usage(spec, inPrompt)}` : '';
-  return `cairn: ${harmless(message.trim().replace(/\s*\n\s*/g, ' ') + advice)}\n`;
+  return `cairn: ${harmless(message(error) + advice(error, spec, inPrompt))}\n`;
+}
+
+/** In one line, which goes on behind `cairn: `. */
+function message(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text
+    .trim()
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '')
+    .replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());
+}
+
+function advice(error: unknown, spec: CommandSpec | undefined, inPrompt: boolean): string {
+  if (error instanceof UsageError) return `; use: ${usage(spec, inPrompt)}`;
+  const isLocked = (error as { code?: unknown } | null)?.code === 'ERR_CAIRN_LOCKED';
+  return isLocked ? "; commands that only read work beside it, and all where every process has access 'shared'" : '';
 }

@@ -10,9 +10,9 @@ const ALL: InspectOptions = {
   depth: Number.POSITIVE_INFINITY,
   maxArrayLength: Number.POSITIVE_INFINITY,
   maxStringLength: Number.POSITIVE_INFINITY,
-  customInspect: false,
 };
 const BOUNDED: InspectOptions = { ...ALL, depth: 8, maxArrayLength: 100, maxStringLength: 10_000 };
+const BOUNDED_BYTES = 256;
 /** What `inspect` writes where it leaves something out. A text of a value may look the same. */
 const LEFT_OUT = /\[[A-Z]\w*\]|\.{3} \d+ more /;
 
@@ -24,16 +24,28 @@ export interface Inspected {
 
 /** A value in many lines: for a terminal in colours and bounded, for a pipe all of it. */
 export async function inspected(value: unknown, terminal: Terminal): Promise<Inspected> {
-  const { inspect } = await import('node:util');
   const look = { breakLength: Math.min(100, terminal.columns - 1), colors: terminal.colours };
-  const text = inspect(value, { ...(terminal.isTerminal ? BOUNDED : ALL), ...look });
-  const shortened = terminal.isTerminal && LEFT_OUT.test(text) && text !== inspect(value, { ...ALL, ...look });
-  // It escapes control characters itself.
-  return { text: straight(text), shortened };
+  const inspect = await inspector();
+  if (!terminal.isTerminal) return { text: inspect(value, { ...ALL, ...look }), shortened: false };
+  const text = inspect(value, { ...BOUNDED, ...look }, BOUNDED_BYTES);
+  return { text, shortened: LEFT_OUT.test(text) && text !== inspect(value, { ...ALL, ...look }) };
 }
 
 /** A value in one line, all of it. */
 export async function inspectedLine(value: unknown): Promise<string> {
+  const inspect = await inspector();
+  return inspect(value, { ...ALL, breakLength: Number.POSITIVE_INFINITY, compact: true });
+}
+
+type Inspect = (value: unknown, options: InspectOptions, bytes?: number) => string;
+
+/** `util.inspect`, with the bytes of buffers that are shown, which Node.js has as a setting of the whole process. */
+async function inspector(): Promise<Inspect> {
   const { inspect } = await import('node:util');
-  return straight(inspect(value, { ...ALL, breakLength: Number.POSITIVE_INFINITY, compact: true }));
+  const { default: buffer } = await import('node:buffer');
+  return (value, options, bytes = Number.POSITIVE_INFINITY) => {
+    buffer.INSPECT_MAX_BYTES = bytes;
+    // It escapes control characters itself.
+    return straight(inspect(value, options));
+  };
 }

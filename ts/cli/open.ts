@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import type { CairnDB } from '../database.ts';
 import type { OpenKind } from './command.ts';
 
@@ -13,7 +13,7 @@ export class Door {
 
   async open(directory: string, kind: OpenKind): Promise<CairnDB> {
     const { CairnDB } = await import('../database.ts');
-    if (kind !== 'create') await checkDirectory(directory);
+    if (kind !== 'create') await checkDatabase(directory);
     const db = await (kind === 'read' ? look(CairnDB, directory) : enter(CairnDB, directory));
     this.#opened.push(db);
     return db;
@@ -24,10 +24,20 @@ export class Door {
   }
 }
 
-async function checkDirectory(directory: string): Promise<void> {
-  if (statSync(directory, { throwIfNoEntry: false })) return;
+/** Refuses to make a database where one was meant to be: a wrong path shall not leave files. */
+async function checkDatabase(directory: string): Promise<void> {
+  const problem = problemWith(directory);
+  if (problem === undefined) return;
   const { CairnError } = await import('../errors.ts');
-  throw new CairnError('ERR_CAIRN_DIRECTORY', `There is no directory ${directory}; give that of a database.`);
+  throw new CairnError('ERR_CAIRN_DIRECTORY', `${problem}; give the directory of a database, or make one with set`);
+}
+
+function problemWith(directory: string): string | undefined {
+  const stats = statSync(directory, { throwIfNoEntry: false });
+  if (!stats) return `there is no directory ${directory}`;
+  if (!stats.isDirectory()) return `${directory} is a file`;
+  const isDatabase = readdirSync(directory).some((name) => /\.(manifest|journal|stone)$/.test(name));
+  return isDatabase ? undefined : `there is no database in ${directory}`;
 }
 
 type Opener = typeof CairnDB;

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { once } from 'node:events';
 import { inspected } from './inspected.ts';
 import { type Cells, type Column, Table } from './layout.ts';
 import { type Style, styled, type Terminal, terminalOf } from './terminal.ts';
@@ -25,9 +24,8 @@ export class Output {
   constructor(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv, onError: (error: Error) => void) {
     this.terminal = terminalOf(stream, env);
     this.#stream = stream;
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      this.#error = error.code === 'EPIPE' ? new OutputClosed('Nobody reads the output.', { cause: error }) : error;
-      onError(this.#error);
+    stream.on('error', (error) => {
+      onError(this.#fail(error));
     });
   }
 
@@ -72,8 +70,7 @@ export class Output {
 
   /** Resolves when all that was written is with the operating system. */
   async flush(): Promise<void> {
-    if (this.#waiting !== '') this.#send();
-    if (this.#stream.writableNeedDrain && !this.#error) await once(this.#stream, 'drain');
+    await new Promise<void>((resolve) => this.#send(resolve));
     if (this.#error) throw this.#error;
   }
 
@@ -85,9 +82,20 @@ export class Output {
     });
   }
 
-  #send(): void {
+  #send(done?: () => void): void {
     const text = this.#waiting;
     this.#waiting = '';
-    if (text !== '' && !this.#error) this.#stream.write(text);
+    if (this.#error || (text === '' && !done)) done?.();
+    else {
+      this.#stream.write(text, (error) => {
+        if (error) this.#fail(error);
+        done?.();
+      });
+    }
+  }
+
+  #fail(error: NodeJS.ErrnoException): Error {
+    this.#error ??= error.code === 'EPIPE' ? new OutputClosed('Nobody reads the output.', { cause: error }) : error;
+    return this.#error;
   }
 }

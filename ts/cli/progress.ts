@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Progress } from '../upkeep.ts';
 import { cut, styled, type Terminal } from './terminal.ts';
 import { size } from './units.ts';
 
@@ -23,15 +24,25 @@ export function blocks(share: number, width: number): string {
   return ('█'.repeat(eighths >> 3) + EIGHTHS[eighths & 7]).padEnd(width);
 }
 
-/** A bar of bytes. */
-export function progressBar(stream: NodeJS.WriteStream, terminal: Terminal, label: string): ProgressBar {
+/** What long work of the package calls, to be shown by `bar`. */
+export function shownBy(bar: ProgressBar): (progress: Progress) => void {
+  return ({ done, total }) => bar.update(done, total);
+}
+
+/** A bar on `stream`; `amount` says how much is done, in bytes if it is not given. */
+export function progressBar(
+  stream: NodeJS.WriteStream,
+  terminal: Terminal,
+  label: string,
+  amount: (number: number) => string = size,
+): ProgressBar {
   if (!terminal.isTerminal || process.env.TERM === 'dumb') return SILENT;
   let drawn = false;
   return {
     update(done, total) {
       const share = total > 0 ? done / total : 0;
       const percent = `${Math.floor(Math.min(1, share) * 100)}%`.padStart(4);
-      const text = `${label} ${percent} ▕${blocks(share, WIDTH)}▏ ${size(done)} of ${size(total)}`;
+      const text = `${label} ${percent} ▕${blocks(share, WIDTH)}▏ ${amount(done)} of ${amount(total)}`;
       // One column stays free: at the last one some terminals begin a new line.
       stream.write(`\r\x1b[K${styled(terminal, 'cyan', cut(text, terminal.columns - 1))}`);
       drawn = true;

@@ -69,10 +69,11 @@ async function answer({ directory, out }: Place, spec: CommandSpec, given: Given
       directory,
       out,
       json: options.json === true,
-      progress: (label) => progressBar(process.stderr, terminalOf(process.stderr, process.env), label),
+      progress: (label, amount) => progressBar(process.stderr, terminalOf(process.stderr, process.env), label, amount),
       open: (kind) => door.open(directory, kind),
     });
     await out.flush();
+    // Also when it was aborted meanwhile: what is done is done.
     return result;
   } catch (error) {
     // Whatever an abort made of the command, it ended because of the abort.

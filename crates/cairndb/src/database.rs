@@ -140,6 +140,23 @@ impl Database {
         self.0.len(table)
     }
 
+    /// How many records of a table expire before `moment`, in milliseconds since the epoch, as its lists of expirations
+    /// say: those that have been written again or deleted since count until they are merged away. Does not scan it.
+    ///
+    /// ```
+    /// # use cairndb::{Database, Durability, Kind, Op, Options};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let db = Database::open(directory.path(), Options::default())?;
+    /// let put = Op::put("sessions", b"s1", Kind::BYTES, b"v").expires_at(4e12);
+    /// db.commit(&[put], Durability::Os)?;
+    /// assert_eq!(db.expirations_before("sessions", 4e12)?, 0);
+    /// assert_eq!(db.expirations_before("sessions", 5e12)?, 1);
+    /// # Ok::<(), cairndb::Error>(())
+    /// ```
+    pub fn expirations_before(&self, table: &str, moment: f64) -> Result<u64> {
+        self.0.expirations_before(table, moment)
+    }
+
     /// Whether a table has no record that has not expired.
     pub fn is_empty(&self, table: &str) -> Result<bool> {
         Ok(self.len(table)? == 0)

@@ -186,6 +186,12 @@ impl Memtable {
         keys.extend(self.expirations.lock().iter().take_while(|(at, _)| *at < end).map(|(_, key)| key.to_vec()));
     }
 
+    /// How many expirations lie before `moment`; also those of records that have been written again since.
+    pub(crate) fn count_expirations(&self, moment: f64) -> u64 {
+        let end = order_of(moment);
+        self.expirations.lock().iter().take_while(|(at, _)| *at < end).count() as u64
+    }
+
     /// Forgets the expirations before `now`, of which the records were removed. One that was written meanwhile with an
     /// expiration in the past is found again in the stone that it gets to.
     pub(crate) fn forget_expired(&self, now: u64) {

@@ -194,6 +194,13 @@ impl Inner {
             Ok(table.live().records.saturating_sub(self.count_expired(&table)?))
         })
     }
+
+    pub(crate) fn expirations_before(&self, name: &str, moment: f64) -> Result<u64> {
+        self.up_to_date(|| match self.table(name)? {
+            Some(table) => table.levels.load().count_expirations(moment),
+            None => Ok(0),
+        })
+    }
 }
 
 /// Keeps old versions in the memtables while it lives.

@@ -125,6 +125,12 @@ impl Levels {
         Ok(keys)
     }
 
+    /// How many expirations lie before `moment`, those included of records that have been replaced since.
+    pub(crate) fn count_expirations(&self, moment: f64) -> Result<u64> {
+        let recent: u64 = self.memtables().map(|memtable| memtable.count_expirations(moment)).sum();
+        self.stones.iter().try_fold(recent, |sum, layer| Ok(sum + layer.stone.count_expirations(moment)?))
+    }
+
     /// Says that no record that expired before `now` is left.
     pub(crate) fn forget_expired(&self, now: u64) {
         for memtable in self.memtables() {

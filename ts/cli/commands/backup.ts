@@ -6,10 +6,9 @@
 import { exactly } from '../arguments.ts';
 import type { Run } from '../command.ts';
 import { copied } from '../copied.ts';
-import { younger } from '../facade.ts';
 
 export const run: Run = async (context) => {
   const { target } = exactly(context.args, 'target');
   const db = await context.open('read');
-  return copied(context, 'backing up', target, (work) => younger(db).backup(target, work));
+  return copied(context, 'backing up', target, (work) => db.backup(target, work));
 };

@@ -37,8 +37,9 @@ export const run: Run = async (context) => {
 
 async function measure({ json, out, signal, progress }: Context, db: CairnDB): Promise<void> {
   const rows: Cells[] = [];
-  const bar = progress('measuring');
+  const bar = progress('measuring', String);
   const parts = partsOf(db);
+  bar.update(0, parts.length);
   for (const [at, { what, step }] of parts.entries()) {
     const result = await timed(what, step, signal);
     if (json) await out.json(result);

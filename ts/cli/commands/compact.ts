@@ -6,7 +6,7 @@
 import type { CairnDB } from '../../database.ts';
 import { atMost } from '../arguments.ts';
 import type { Run } from '../command.ts';
-import { younger } from '../facade.ts';
+import { shownBy } from '../progress.ts';
 import { size } from '../units.ts';
 
 export const run: Run = async ({ args, json, out, signal, progress, open }) => {
@@ -14,8 +14,7 @@ export const run: Run = async ({ args, json, out, signal, progress, open }) => {
   const db = await open('write');
   const before = await bytesOf(db);
   const bar = progress('compacting');
-  const onProgress = ({ done, total }: { done: number; total: number }) => bar.update(done, total);
-  await younger(db).compact({ signal, onProgress }).finally(bar.end);
+  await db.compact({ signal, onProgress: shownBy(bar) }).finally(bar.end);
   const after = await bytesOf(db);
   await (json ? out.json({ before, after }) : out.line(`${size(before)} before, ${size(after)} now`));
   return 0;

@@ -5,7 +5,6 @@
  */
 import { atMost, numberOption } from '../arguments.ts';
 import { type Run, UsageError } from '../command.ts';
-import { younger } from '../facade.ts';
 import { counted, size } from '../units.ts';
 
 export const run: Run = async ({ args, options, json, out, open }) => {
@@ -13,7 +12,7 @@ export const run: Run = async ({ args, options, json, out, open }) => {
   const keep = numberOption(options, 'keep', 1);
   if (keep === undefined) throw new UsageError('--keep <number> is missing');
   const db = await open('write');
-  const pruned = await younger(db).prune({ keep });
+  const pruned = await db.prune({ keep });
   const { generations, files, bytes } = pruned;
   const text = `${counted(generations, 'generation')} removed: ${counted(files, 'file')} with ${size(bytes)}`;
   await (json ? out.json(pruned) : out.line(text));

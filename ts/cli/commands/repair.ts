@@ -3,21 +3,18 @@
  *
  * @module
  */
+import { CairnDB } from '../../database.ts';
 import { exactly } from '../arguments.ts';
 import type { Run } from '../command.ts';
 import { damageLines } from '../damage.ts';
-import { statics } from '../facade.ts';
+import { shownBy } from '../progress.ts';
 import { harmless } from '../terminal.ts';
 import { counted } from '../units.ts';
 
 export const run: Run = async ({ directory, args, json, out, signal, progress }) => {
   const { target } = exactly(args, 'target');
   const bar = progress('repairing');
-  const { repair } = await repairing();
-  const report = await repair(directory, target, {
-    signal,
-    onProgress: ({ done, total }) => bar.update(done, total),
-  }).finally(bar.end);
+  const report = await CairnDB.repair(directory, target, { signal, onProgress: shownBy(bar) }).finally(bar.end);
   if (json) {
     await out.json(report);
     return 0;
@@ -29,8 +26,3 @@ export const run: Run = async ({ directory, args, json, out, signal, progress })
   for (const line of damageLines(damage)) await out.line(line);
   return 0;
 };
-
-async function repairing() {
-  const CairnDB = await statics();
-  return { repair: CairnDB.repair.bind(CairnDB) };
-}

@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { type CairnDB, insideOf } from '../../database.ts';
 import type { DatabaseStats, TableStats } from '../../reports.ts';
 import { atMost } from '../arguments.ts';
 import type { Context, Run } from '../command.ts';
 import type { Cells, Column } from '../layout.ts';
+import type { Output } from '../output.ts';
 import { blocks } from '../progress.ts';
 import { harmless, shown } from '../terminal.ts';
 import { count, size } from '../units.ts';
@@ -17,20 +19,69 @@ export const run: Run = async (context) => {
   atMost(context.args, 0);
   const db = await context.open('read');
   const stats = await db.stats();
-  await (context.json ? context.out.json(stats) : show(context, stats));
+  const tables = stats.tables.map((table) => ({ ...table, expirations: expirationsOf(db, table.name) }));
+  await (context.json ? context.out.json({ ...stats, tables }) : show(context, { ...stats, tables }));
   return 0;
 };
 
-async function show({ out }: Context, stats: DatabaseStats): Promise<void> {
+/** How many records expire in the coming time, each in one of these. */
+interface Expirations {
+  readonly hour: number;
+  readonly day: number;
+  readonly week: number;
+  readonly later: number;
+}
+
+const HOUR = 3_600_000;
+
+/** As the lists of the table say: a record that was written again counts until its old version is merged away. */
+function expirationsOf(db: CairnDB, table: string): Expirations {
+  const { handle } = insideOf(db).session;
+  const now = Date.now();
+  const upto = [0, HOUR, 24 * HOUR, 7 * 24 * HOUR, Number.POSITIVE_INFINITY];
+  const counts = upto.map((ahead) => handle.expirationsBefore(table, now + ahead));
+  const within = (span: number) => (counts[span + 1] ?? 0) - (counts[span] ?? 0);
+  return { hour: within(0), day: within(1), week: within(2), later: within(3) };
+}
+
+interface Figures extends DatabaseStats {
+  readonly tables: readonly (TableStats & { readonly expirations: Expirations })[];
+}
+
+async function show({ out }: Context, stats: Figures): Promise<void> {
   const right = { align: 'right' } as const;
   const figures = ['records', 'live', 'dead', 'stones', 'pending'].map((title): Column => ({ title, ...right }));
   const largest = Math.max(...stats.tables.map((table) => stoneBytes(table) + table.memoryBytes), 1);
   const rows = stats.tables.map((table) => [...figuresOf(table), bar(table, largest)]);
   await out.table([{ title: 'table' }, ...figures, { title: '█ live ░ dead ▒ pending' }], rows);
   await out.line();
+  await showExpirations(out, stats);
   for (const [name, text] of totals(stats)) await out.line(`${name.padEnd(22)}${text}`);
   if (stats.backgroundError !== null)
     await out.line(out.styled('red', `work in the background failed: ${harmless(stats.backgroundError)}`));
+}
+
+/** A table of those tables in which something expires, if there are any. */
+async function showExpirations(out: Output, { tables }: Figures): Promise<void> {
+  const expiring = tables.filter(({ expirations }) => sum(expirations) > 0);
+  if (expiring.length === 0) return;
+  const most = Math.max(...expiring.map(({ expirations }) => sum(expirations)));
+  const spans = ['hour', 'day', 'week', 'later'].map((title): Column => ({ title, align: 'right' }));
+  const rows = expiring.map(({ name, expirations }) => {
+    const { hour, day, week, later } = expirations;
+    return [shown(name), ...[hour, day, week, later].map(count), expirationBar(expirations, most)];
+  });
+  await out.table([{ title: 'expires within' }, ...spans, { title: '█ hour ▓ day ▒ week ░ later' }], rows);
+  await out.line();
+}
+
+function sum({ hour, day, week, later }: Expirations): number {
+  return hour + day + week + later;
+}
+
+function expirationBar({ hour, day, week, later }: Expirations, most: number): string {
+  const part = (block: string, number: number) => block.repeat(Math.round((number / most) * WIDTH));
+  return part('█', hour) + part('▓', day) + part('▒', week) + part('░', later);
 }
 
 function figuresOf(table: TableStats): Cells {

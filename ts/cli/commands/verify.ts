@@ -7,7 +7,7 @@ import type { Damage, VerifyReport } from '../../reports.ts';
 import { atMost } from '../arguments.ts';
 import type { Context, Run } from '../command.ts';
 import { damageLines } from '../damage.ts';
-import { younger } from '../facade.ts';
+import { shownBy } from '../progress.ts';
 import { count, counted, size } from '../units.ts';
 
 export const run: Run = async (context) => {
@@ -37,7 +37,7 @@ async function verify({ open, progress, signal }: Context): Promise<VerifyReport
   const bar = progress('verifying');
   try {
     const db = await open('read');
-    return await younger(db).verify({ signal, onProgress: ({ done, total }) => bar.update(done, total) });
+    return await db.verify({ signal, onProgress: shownBy(bar) });
   } catch (error) {
     const damage = damageOf(error);
     if (!damage) throw error;

@@ -63,6 +63,8 @@ export class Lines {
       case 'help':
         if (words.length === 0) return this.#help();
     }
+    // Whoever means a key of this name puts it in quotes.
+    if (words.includes('-')) throw new UsageError('- is stdin, from which the lines of the prompt come');
     const inUse = takesTable(spec) && this.#table !== undefined ? [JSON.stringify(this.#table)] : [];
     return runCommand(this.#place, spec, [...inUse, ...words], said);
   }

@@ -25,6 +25,8 @@ async function runScript(lines: Lines): Promise<number> {
     code = (await lines.run(line)) || code;
     if (lines.left || code > 128) break;
   }
+  // Whoever writes to it may have it open for long yet, and nobody reads it any more.
+  process.stdin.destroy();
   return code;
 }
 

@@ -74,7 +74,7 @@ export const READING: readonly CommandSpec[] = [
     summary: 'Show what takes space, and what it costs',
     arguments: '',
     details:
-      'For each table its records, the bytes of live keys and values, the dead bytes (of its files, what is not live: old versions, deletions, heads and indexes), its stones (files), and what is not in them yet. Below: the journal that a start would read, amplifications, and files that will be removed. With --json what stats() of the package resolves to.',
+      'For each table its records, the bytes of live keys and values, the dead bytes (of its files, what is not live: old versions, deletions, heads and indexes), its stones (files), and what is not in them yet. Below: the journal that a start would read, amplifications, and files that will be removed. In between, if records expire: how many within the coming hour, day and week, and later, each in one of these; one that was written again counts until its old version is merged away. With --json what stats() of the package resolves to, and "expirations" of each table.',
     examples: [
       { line: 'cairn ./data stats', what: 'with bars' },
       { line: 'cairn ./data stats --json', what: 'all figures, in bytes' },

@@ -27,7 +27,7 @@ export const UPKEEP: readonly CommandSpec[] = [
     summary: 'Rewrite the tables without what was overwritten, deleted or has expired',
     arguments: '',
     details:
-      'Replaced files are kept for some seconds more, and removed when the database is opened the next time. With --json: "before" and "after" are the bytes of tables and journal.',
+      'The space is given back at once. Stopped, it leaves some tables rewritten and the others as they were. With --json: "before" and "after" are the bytes of tables and journal.',
     examples: [{ line: 'cairn ./data compact', what: 'make it small' }],
   },
   {
@@ -38,7 +38,7 @@ export const UPKEEP: readonly CommandSpec[] = [
       keep: { type: 'string', value: 'number', description: 'Generations that stay, the present one included' },
     },
     details:
-      'A generation is the database as it was after a flush or a merge. With --json: "generations", "files", "bytes" that were removed.',
+      'A generation is the database as it was after a flush or a merge; the default of a database is to keep those of the last ten seconds. With --json: "generations", "files", "bytes" that were removed.',
     examples: [{ line: 'cairn ./data prune --keep 1', what: 'all but the present one' }],
   },
   {

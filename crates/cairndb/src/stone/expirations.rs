@@ -62,10 +62,15 @@ pub(crate) struct Expirations {
     upto: f64,
 }
 
+/// How many records of a stone expire before `moment`, told from the index alone.
+pub(super) fn count_before(stone: &Stone, moment: f64) -> Result<u64> {
+    partition_point(0, stone.footer()?.expiration_count, |number| Ok(Due::read(stone, number)?.expiration < moment))
+}
+
 impl Expirations {
     pub(super) fn new(stone: Arc<Stone>, from: f64, upto: f64) -> Result<Expirations> {
         let count = stone.footer()?.expiration_count;
-        let next = partition_point(0, count, |number| Ok(Due::read(&stone, number)?.expiration < from))?;
+        let next = count_before(&stone, from)?;
         Ok(Expirations { stone, next, count, upto })
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::cursor::{Seek, StoneCursor};
-use super::expirations::Expirations;
+use super::expirations::{Expirations, count_before};
 use super::format::{
     CHECKSUM, FOOTER_LEN, Flaw, Footer, HEADER_LEN, Header, LINE, PAYLOAD, Region, checksum, per_line,
 };
@@ -82,6 +82,11 @@ impl Stone {
     /// ended by giving its `upto` as `from`.
     pub(crate) fn expirations(self: &Arc<Self>, from: f64, upto: f64) -> Result<Expirations> {
         Expirations::new(Arc::clone(self), from, upto)
+    }
+
+    /// How many records expire before `moment`.
+    pub(crate) fn count_expirations(&self, moment: f64) -> Result<u64> {
+        count_before(self, moment)
     }
 
     /// Reads the whole file again and calls `report` for everything that is wrong with it. Fails only if the file
