@@ -27,7 +27,7 @@ const BAD_OPTIONS = [
     /same as/,
   ],
   ['mmap that is no boolean', { databaseDirectory: 'd', mmap: 'yes' }, /mmap is "yes"/],
-  ['an integrity of another name', { databaseDirectory: 'd', integrity: 'md5' }, /"checksum" or "sha256"/],
+  ['an integrity of another name', { databaseDirectory: 'd', integrity: 'md5' }, /give one of checksum, sha256/],
   ['a syncInterval of 0', { databaseDirectory: 'd', syncInterval: 0 }, /at least 1/],
   ['a flushInterval that is infinite', { databaseDirectory: 'd', flushInterval: Infinity }, /finite/],
   ['a negative reclaimDelay', { databaseDirectory: 'd', reclaimDelay: -1 }, /at least 0/],
