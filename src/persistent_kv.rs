@@ -51,7 +51,7 @@ pub(crate) fn read_persistent_kv(env: &Env, directory: String) -> Result<Object<
 
 fn read(directory: &str, sender: &SyncSender<Outcome<Page>>) -> Outcome<()> {
     let mut page = Page::default();
-    persistent_kv::read(directory, &mut |key, value| {
+    persistent_kv::read(directory, |key, value| {
         page.bytes += key.len() + value.map_or(0, <[u8]>::len);
         page.changes.push((key, value.map(<[u8]>::to_vec)));
         if page.changes.len() < PAGE_CHANGES && page.bytes < PAGE_BYTES {

@@ -14,16 +14,20 @@ async function cargoTest() {
   return { code, suites: cargoSuites(output) };
 }
 
-async function nodeTest(folder) {
+async function nodeTest(...folders) {
   const counts = `${cache}node-tests.jsonl`;
   mkdirSync(cache, { recursive: true });
   rmSync(counts, { force: true });
-  const files = readdirSync(`${root}${folder}`).filter((name) => name.endsWith('.test.mjs'));
+  const files = folders.flatMap((folder) =>
+    readdirSync(`${root}${folder}`)
+      .filter((name) => name.endsWith('.test.mjs'))
+      .map((name) => `${folder}/${name}`),
+  );
   const { code } = await check(
     process.execPath,
     ...['--test', '--test-reporter=spec', '--test-reporter-destination=stdout'],
     ...['--test-reporter=./scripts/lib/count-reporter.mjs', `--test-reporter-destination=${counts}`],
-    ...files.map((name) => `${folder}/${name}`),
+    ...files,
   );
   const lines = existsSync(counts) ? readFileSync(counts, 'utf8').split('\n').filter(Boolean) : [];
   return { code, suites: lines.map((line) => JSON.parse(line)) };
@@ -62,7 +66,12 @@ export async function listSteps() {
       needs: ['build addon'],
       run: () => script('scripts/check-glibc.mjs'),
     },
-    { name: 'JavaScript tests', group: 'js', ...build, run: () => nodeTest('__test__') },
+    {
+      name: 'JavaScript tests',
+      group: 'js',
+      ...build,
+      run: () => nodeTest('__test__', '__test__/cli', '__test__/moving'),
+    },
     {
       name: 'publint',
       group: 'package',

@@ -23,8 +23,9 @@ pub struct Options {
     pub keep_generations: u32,
     /// Memory for recent writes before they go to stones, in bytes; at least 64 KiB. Default 64 MiB.
     pub memtable_bytes: usize,
-    /// Whether stones are mapped into memory. Without it they are read through a bounded cache, which is slower and
-    /// does without mappings, as network file systems want it. Default true.
+    /// Whether stones are mapped into memory. Without it they are read through a cache as large as
+    /// [`memtable_bytes`](Options::memtable_bytes), but of 1 to 64 MiB, which is slower and does without mappings, as
+    /// network file systems want it. Default true.
     pub mmap: bool,
     /// Whether other processes may use the directory at the same time, which then all have to open it in this way. Each
     /// sees at once what the others have committed. `Eventual` is `Os` then. Not for network file systems. Default false.

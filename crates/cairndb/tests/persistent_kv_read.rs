@@ -15,7 +15,7 @@ fn fixture(name: &str) -> PathBuf {
 /// What is in a store after the last change of each key.
 fn contents(directory: &Path) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     let mut found = BTreeMap::new();
-    persistent_kv::read(directory, &mut |key, value| {
+    persistent_kv::read(directory, |key, value| {
         match value {
             Some(value) => found.insert(key, value.to_vec()),
             None => found.remove(&key),
@@ -59,7 +59,7 @@ fn of_a_damaged_store_nothing_is_given() {
     let record = [6, 0x0a, 1, b'k', 0x12, 1, b'v'];
     fs::write(directory.path().join("snapshot_1_0-of-1_full.bin"), [&record[..], &[2, 0xff, 0xff]].concat()).unwrap();
     let mut called = false;
-    let error = persistent_kv::read(directory.path(), &mut |_, _| {
+    let error = persistent_kv::read(directory.path(), |_, _| {
         called = true;
         ControlFlow::Continue(())
     });
@@ -80,7 +80,7 @@ fn what_a_crash_leaves_is_sound() {
 #[test]
 fn reading_can_be_ended() {
     let mut count = 0;
-    persistent_kv::read(fixture("string"), &mut |_, _| {
+    persistent_kv::read(fixture("string"), |_, _| {
         count += 1;
         if count == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })

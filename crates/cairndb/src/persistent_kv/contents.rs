@@ -10,9 +10,6 @@ use crate::env::RealEnv;
 use crate::error::{Code, Error, Result};
 use crate::map::{Lookup, MapKey};
 
-/// Is given the bytes of a key, and its value or `None` where it was removed.
-pub type Sink<'a> = dyn FnMut(Vec<u8>, Option<&[u8]>) -> ControlFlow<()> + 'a;
-
 /// A key as persistent-kv has it, of whatever type the program gave it.
 struct Stored(Vec<u8>);
 
@@ -51,14 +48,17 @@ impl MapKey for Stored {
 /// # let path = directory.path();
 /// std::fs::write(path.join("snapshot_1_0-of-1_diff.bin"), [6, 0x0a, 1, b'k', 0x12, 1, b'v'])?;
 /// let mut found = Vec::new();
-/// persistent_kv::read(path, &mut |key, value| {
+/// persistent_kv::read(path, |key, value| {
 ///     found.push((key, value.map(<[u8]>::to_vec)));
 ///     ControlFlow::Continue(())
 /// })?;
 /// assert_eq!(found, [(b"k".to_vec(), Some(b"v".to_vec()))]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn read(directory: impl AsRef<Path>, sink: &mut Sink<'_>) -> Result<()> {
+pub fn read(
+    directory: impl AsRef<Path>,
+    mut sink: impl FnMut(Vec<u8>, Option<&[u8]>) -> ControlFlow<()>,
+) -> Result<()> {
     let (env, directory) = (RealEnv::new(), directory.as_ref());
     let _lock = hold_original(&env, directory)?;
     let mut report = Report::default();

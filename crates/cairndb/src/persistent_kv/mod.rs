@@ -28,7 +28,7 @@ mod takeover;
 mod tests;
 
 pub use config::{Config, SyncMode};
-pub use contents::{Sink, read};
+pub use contents::read;
 pub use report::{Loss, LossKind, Report};
 pub use store::PersistentKeyValueStore;
 

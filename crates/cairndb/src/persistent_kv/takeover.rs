@@ -75,7 +75,7 @@ pub(super) fn take_over<K: MapKey>(
 /// Keeps other processes that share the map from taking over too, and the original from running meanwhile.
 fn lock(env: &dyn Env, directory: &Path, home: &Path) -> Result<Vec<Arc<dyn ProcessLock>>> {
     let ours = hold(env, &home.join(TURN), "another process takes the store over; open it again when that is done")?;
-    Ok([ours].into_iter().chain(hold_original(env, directory)?).collect())
+    Ok(std::iter::once(ours).chain(hold_original(env, directory)?).collect())
 }
 
 /// Keeps the original from running. Without its lock file it is not.
