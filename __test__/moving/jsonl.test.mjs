@@ -161,7 +161,7 @@ test('tables and keys can be chosen', async (t) => {
   const all = await prints(t, [source, 'export']);
   const report = await imports(t, target, ['--from', 'jsonl', '--table', 'b', '-'], { input: all });
   assert.deepEqual(report, { from: 'jsonl', records: 3, tables: { b: 3 }, notices: [] });
-  await fails(t, [source, 'export', '--table', 'none'], 1, /There is no table none/);
+  await fails(t, [source, 'export', '--table', 'none'], 1, /there is no table none/);
 });
 
 test('a byte order mark, CRLF, empty lines and a missing end of line are no matter', async (t) => {
@@ -260,7 +260,7 @@ test('what stands before a bad line is there in whole batches, and the corrected
 test('a source that cannot be read leaves no database behind', async (t) => {
   const directory = newDirectory(t);
   await fails(t, [directory, 'import', fileOf(t, 'x.jsonl', 'no')], 3, /line 1: it is not JSON/);
-  await fails(t, [directory, 'import', `${directory}.jsonl`], 3, /There is no .*\.jsonl/);
+  await fails(t, [directory, 'import', `${directory}.jsonl`], 3, /there is no .*\.jsonl/);
   await fails(t, [directory, 'import'], 2, /say with --from/);
   await fails(t, [directory, 'import', fileOf(t, 'x.csv', '')], 2, /say with --table/);
   assert.equal(existsSync(directory), false);
