@@ -19,6 +19,8 @@ export default defineConfig({
   target: 'node20.9',
   dts: { entry: Object.values(entry) },
   define: { CAIRN_VERSION: JSON.stringify(version) },
+  // What every command needs is one file: each further one takes a start of `cairn` a millisecond or more.
+  outputOptions: { codeSplitting: { groups: [{ name: 'cli', test: /ts\/cli\/(?:specs\/)?(?!cairn\.ts)\w+\.ts$/ }] } },
   // Where the time of a build went is not what a user of `npm run demo` wants to read.
   inputOptions: { checks: { pluginTimings: false } },
   // The loader stays a file of its own beside dist/, where it finds the addon.
