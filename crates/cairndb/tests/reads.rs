@@ -176,3 +176,24 @@ fn both_ways_of_reading_stones_agree() {
         assert_eq!(scratch.db.scan("t", &Range::all()).unwrap().count(), 5000);
     }
 }
+
+#[test]
+fn what_will_expire_is_counted_in_memory_and_in_stones_until_it_is_merged_away() {
+    let scratch = Scratch::new();
+    let put = |key: &str, at: Option<f64>| {
+        let op = Op::put("t", key.as_bytes(), Kind::BYTES, b"v");
+        let op = at.map_or(op, |at| op.expires_at(at));
+        scratch.db.commit(&[op], Durability::Os).unwrap();
+    };
+    let before = |moment| scratch.db.expirations_before("t", moment).unwrap();
+    put("never", None);
+    put("a", Some(4e12));
+    put("b", Some(5e12));
+    scratch.db.checkpoint().unwrap();
+    put("c", Some(4.5e12));
+    assert_eq!([4e12, 4.2e12, 4.7e12, 6e12].map(before), [0, 1, 2, 3]);
+    put("a", None);
+    scratch.db.compact().unwrap();
+    assert_eq!([4.2e12, 6e12].map(before), [0, 2]);
+    assert_eq!(scratch.db.expirations_before("no such table", 6e12).unwrap(), 0);
+}
