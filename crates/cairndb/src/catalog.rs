@@ -182,3 +182,20 @@ fn learn<T: PartialEq>(known: &mut Vec<Arc<T>>, number: u32, definition: T) -> O
         None => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_definition_is_the_next_one_or_one_that_is_known() {
+        let mut known = Vec::new();
+        assert_eq!(learn(&mut known, 1, "b"), None);
+        assert_eq!(learn(&mut known, 0, "a"), Some(()));
+        assert_eq!(learn(&mut known, 0, "a"), Some(()));
+        assert_eq!(learn(&mut known, 0, "b"), None);
+        assert_eq!(learn(&mut known, 2, "c"), None);
+        assert_eq!(learn(&mut known, 1, "b"), Some(()));
+        assert_eq!(known, [Arc::new("a"), Arc::new("b")]);
+    }
+}

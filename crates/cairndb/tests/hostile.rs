@@ -146,7 +146,7 @@ fn a_sealed_manifest_of_nothing_is_read() {
 fn counts_and_numbers_without_bounds_are_refused() {
     const MANY: u64 = 1 << 60;
     const LAST: u64 = u64::MAX;
-    let bodies: [&[u64]; 19] = [
+    let bodies: [&[u64]; 20] = [
         &[1, 0, 0, 1, 1, MANY, 0],
         &[1, 0, 0, 1, 1, LAST],
         &[1, 0, 0, 1, 1, 0, MANY],
@@ -166,6 +166,7 @@ fn counts_and_numbers_without_bounds_are_refused() {
         &[1, 0, 0, 1, 1, 0, 1, 1, 100, MANY],
         // Numbers after which none could follow.
         &[LAST, 0, 0, 1, 1, 0, 0, 0],
+        &[1 << 62, 0, 0, 1, 1, 0, 0, 0],
         &[1, LAST, 0, 1, 1, 0, 0, 0],
         &[1, 0, 0, LAST, 1, 0, 0, 0],
         &[1, 0, 0, 1, u32::MAX as u64, 0, 0, 0],
@@ -214,6 +215,8 @@ fn generations_and_files_with_enormous_numbers_are_left_alone() {
     db.commit(&[Op::put("t", b"k", Kind::BYTES, b"v")], Durability::Full).unwrap();
     db.checkpoint().unwrap();
     names.iter().for_each(|name| assert!(name.exists(), "{name:?}"));
+    drop(db);
+    assert!(open(scratch.directory.path()).unwrap().get("t", b"k").unwrap().is_some());
 }
 
 #[test]

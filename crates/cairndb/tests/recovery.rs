@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
 
 use cairndb::{Code, Database, Durability, Kind, Op, Options};
 use common::Scratch;
@@ -12,6 +13,17 @@ fn damage(scratch: &Scratch, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(&path).unwrap();
     change(&mut bytes);
     fs::write(&path, bytes).unwrap();
+}
+
+/// Opens a directory, writes twice and ends without closing, as often as there are lengths of values: a segment each, of
+/// which the second write says that the first was on the disk.
+fn segments(directory: &Path, lengths: &[usize], byte: u8) {
+    for &len in lengths {
+        let db = Database::open(directory, Options::default()).unwrap();
+        for key in [b"k", b"l"] {
+            db.commit(&[Op::put("t", key, Kind::BYTES, &vec![byte; len])], Durability::Full).unwrap();
+        }
+    }
 }
 
 fn open_error(scratch: &Scratch) -> cairndb::Error {
@@ -153,7 +165,15 @@ fn the_generation_before_serves_when_the_newest_is_lost() {
 #[test]
 fn files_of_somebody_else_are_left_alone() {
     let mut scratch = Scratch::new();
-    let names = [".DS_Store", "notes.txt", "1.journal", "000000000001.journal.bak", "x.stone"];
+    let names = [
+        ".DS_Store",
+        "notes.txt",
+        "1.journal",
+        "7.manifest",
+        "a00000000007.manifest",
+        "000000000001.journal.bak",
+        "x.stone",
+    ];
     for name in names {
         fs::write(scratch.directory.path().join(name), "mine").unwrap();
     }
@@ -246,4 +266,127 @@ fn damage_is_where_the_journal_breaks_and_not_where_something_speaks_of_it() {
         assert!(error.path().unwrap().ends_with("000000000001.journal"), "{error}");
         assert!((12_000..15_000).contains(&error.offset().unwrap()), "{error}");
     }
+}
+
+#[test]
+fn what_a_crash_left_beside_a_lost_generation_is_in_nobodys_way() {
+    let mut scratch = Scratch::new();
+    scratch.put("t", "a", "first");
+    scratch.db.checkpoint().unwrap();
+    scratch.put("t", "b", "second");
+    scratch.db.checkpoint().unwrap();
+    scratch.db.close().unwrap();
+    let newest = scratch.files(".manifest").pop().unwrap();
+    damage(&scratch, &newest, Vec::clear);
+    // The next generation, and the stone that it was to name, were being written.
+    let generation: u64 = newest.split('.').next().unwrap().parse().unwrap();
+    let stone: u64 = scratch.files(".stone").pop().unwrap().split('.').next().unwrap().parse().unwrap();
+    for name in [format!("{:012}.manifest.tmp", generation + 1), format!("{:012}.stone", stone + 1)] {
+        fs::write(scratch.directory.path().join(name), "half").unwrap();
+    }
+    scratch.db = Database::open(scratch.directory.path(), Options::default()).unwrap();
+    scratch.put("t", "c", "third");
+    scratch.db.checkpoint().unwrap();
+    scratch.reopen();
+    assert_eq!(scratch.db.len("t").unwrap(), 3);
+    assert!(scratch.files(".tmp").is_empty());
+}
+
+/// Damages a segment of a directory; the error must name this place.
+fn assert_damage_is_found(directory: &Path, number: u64, flipped: usize, offset: u64) {
+    let path = directory.join(format!("{number:012}.journal"));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[flipped] ^= 0x40;
+    fs::write(&path, bytes).unwrap();
+    let error = Database::open(directory, Options::default()).unwrap_err();
+    assert_eq!((error.code(), error.path(), error.offset()), (Code::Corrupt, Some(&*path), Some(offset)), "{flipped}");
+}
+
+#[test]
+fn a_header_that_is_damaged_is_named_and_not_the_segment_before() {
+    for (lengths, number) in [(&[1, 20, 300][..], 1), (&[1, 20, 300], 2), (&[1, 20, 300], 3), (&[500, 1], 2)] {
+        for flipped in [8, 40] {
+            let directory = tempfile::tempdir().unwrap();
+            segments(directory.path(), lengths, 7);
+            assert_damage_is_found(directory.path(), number, flipped, 0);
+        }
+    }
+}
+
+#[test]
+fn a_header_alone_tells_that_the_segment_before_was_on_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    for level in [Durability::Full, Durability::Os] {
+        let db = Database::open(directory.path(), Options::default()).unwrap();
+        db.commit(&[Op::put("t", b"k", Kind::BYTES, b"v")], level).unwrap();
+    }
+    assert_damage_is_found(directory.path(), 1, 90, 80);
+}
+
+#[test]
+fn the_last_frame_of_a_segment_is_named_when_later_segments_tell_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    segments(directory.path(), &[1, 1, 1], 7);
+    let first = fs::read(directory.path().join("000000000001.journal")).unwrap();
+    let second_frame = 80 + u64::from(u32::from_le_bytes(first[80..84].try_into().unwrap())) + 14;
+    assert_damage_is_found(directory.path(), 1, second_frame as usize + 8, second_frame);
+}
+
+#[test]
+fn a_journal_that_is_cut_after_closing_is_damaged_where_it_ends() {
+    let scratch = Scratch::new();
+    scratch.put("t", "a", "first");
+    let whole = fs::metadata(scratch.directory.path().join("000000000001.journal")).unwrap().len();
+    scratch.put("t", "b", "second");
+    scratch.db.close().unwrap();
+    damage(&scratch, "000000000001.journal", |bytes| bytes.truncate(bytes.len() - 1));
+    let error = open_error(&scratch);
+    assert_eq!((error.code(), error.offset()), (Code::Corrupt, Some(whole)), "{error}");
+    assert!(error.path().unwrap().ends_with("000000000001.journal"), "{error}");
+}
+
+#[test]
+fn a_segment_of_another_course_of_events_is_not_taken_for_ones_own() {
+    // The segment before ended where it ends here, or earlier.
+    for len in [2, 1] {
+        let (own, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        segments(own.path(), &[1], 7);
+        for name in fs::read_dir(own.path()).unwrap().map(|entry| entry.unwrap().file_name()) {
+            fs::copy(own.path().join(&name), other.path().join(&name)).unwrap();
+        }
+        segments(own.path(), &[2, 3], 7);
+        segments(other.path(), &[len, 3], 8);
+        let third = "000000000003.journal";
+        fs::copy(other.path().join(third), own.path().join(third)).unwrap();
+        let error = Database::open(own.path(), Options::default()).unwrap_err();
+        let place = (error.path().and_then(Path::file_name).and_then(|name| name.to_str()), error.offset());
+        assert_eq!((error.code(), place), (Code::Corrupt, (Some(third), Some(0))), "{error}");
+    }
+}
+
+#[test]
+fn a_segment_under_the_name_of_another_one_still_tells_what_was_on_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    segments(directory.path(), &[1], 7);
+    let path = |number: u64| directory.path().join(format!("{number:012}.journal"));
+    fs::rename(path(1), path(2)).unwrap();
+    let error = Database::open(directory.path(), Options::default()).unwrap_err();
+    assert_eq!((error.code(), error.path()), (Code::Corrupt, Some(&*path(1))), "{error}");
+}
+
+#[test]
+fn a_generation_that_cannot_be_used_still_tells_how_far_the_journal_was_on_the_disk() {
+    let scratch = Scratch::new();
+    for key in ["a", "b"] {
+        scratch.put("t", key, "v");
+        scratch.db.checkpoint().unwrap();
+    }
+    scratch.put("t", "c", "v");
+    scratch.db.close().unwrap();
+    damage(&scratch, &scratch.files(".stone").pop().unwrap(), Vec::clear);
+    let journal = scratch.files(".journal").pop().unwrap();
+    damage(&scratch, &journal, |bytes| bytes.truncate(bytes.len() - 1));
+    let error = open_error(&scratch);
+    assert_eq!(error.code(), Code::Corrupt, "{error}");
+    assert!(error.path().unwrap().ends_with(&journal), "{error}");
 }

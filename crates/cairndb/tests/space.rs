@@ -109,3 +109,44 @@ fn only_the_owner_may_read_the_files() {
         assert_eq!(mode(&entry.unwrap().path()), 0o600);
     }
 }
+
+#[test]
+fn overwritten_values_take_no_memory() {
+    let scratch = Scratch::new();
+    for _ in 0..100 {
+        scratch.put("t", "k", &"x".repeat(1000));
+    }
+    assert!(scratch.db.stats().memory_bytes < 3000);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_closed_database_holds_none_of_its_files_though_handles_are_there() {
+    let scratch = Scratch::new();
+    scratch.put("t", "k", "v");
+    scratch.db.checkpoint().unwrap();
+    scratch.put("t", "l", "v");
+    assert!(scratch.get("t", "k").is_some());
+    let path = scratch.directory.path().to_str().unwrap();
+    let mapped = || std::fs::read_to_string("/proc/self/maps").unwrap().contains(path);
+    let open = || {
+        let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+        let mut targets = descriptors.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+        targets.any(|target| target.starts_with(path))
+    };
+    assert!(mapped() && open());
+    scratch.db.close().unwrap();
+    assert!(!mapped() && !open());
+}
+
+/// A sync that has to bring a new length to the disk costs more than one of bytes inside the file.
+#[test]
+fn durable_writes_hardly_ever_make_the_journal_longer() {
+    let scratch = Scratch::new();
+    let mut lengths = std::collections::BTreeSet::new();
+    for _ in 0..200 {
+        scratch.db.commit(&[Op::put("t", b"k", Kind::BYTES, &[1; 100])], Durability::Full).unwrap();
+        lengths.insert(scratch.size());
+    }
+    assert!(lengths.len() <= 4, "{lengths:?}");
+}

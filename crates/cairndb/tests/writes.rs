@@ -274,3 +274,38 @@ fn a_packed_value_that_could_not_be_read_back_is_refused() {
     let record = scratch.db.get("t", b"k").unwrap().unwrap();
     assert_eq!(scratch.db.unpack(&record).unwrap().get("a"), Some(&cairndb::Value::Number(1.0)));
 }
+
+#[test]
+fn a_commit_of_more_than_a_gibibyte_is_refused_before_anything_is_written() {
+    let scratch = Scratch::new();
+    scratch.put("t", "before", "v");
+    let before = scratch.size();
+    // The values alone are just as many bytes as may be; the keys are too many.
+    let value = vec![0; cairndb::MAX_COMMIT_BYTES / 16];
+    let keys: Vec<[u8; 1]> = (0..16).map(|key| [key]).collect();
+    let ops: Vec<Op<'_>> = keys.iter().map(|key| Op::put("t", key, Kind::BYTES, &value)).collect();
+    let error = scratch.db.commit(&ops, Durability::Os).unwrap_err();
+    assert_eq!(error.code(), Code::TooLarge, "{error}");
+    assert_eq!((scratch.db.len("t").unwrap(), scratch.size()), (1, before));
+}
+
+#[test]
+fn a_commit_that_changes_nothing_writes_nothing() {
+    let scratch = Scratch::new();
+    scratch.put("t", "k", "v");
+    let before = scratch.size();
+    scratch.delete("t", "missing");
+    scratch.delete("nothing", "missing");
+    scratch.db.commit(&[Op::put("t", b"k", Kind::BYTES, b"w").if_version(7)], Durability::Os).unwrap();
+    scratch.db.commit(&[], Durability::Os).unwrap();
+    assert_eq!(scratch.size(), before);
+}
+
+#[test]
+fn what_was_written_is_counted_in_records_and_in_bytes_of_keys_and_values() {
+    let scratch = Scratch::new();
+    let ops = [Op::put("t", b"a", Kind::BYTES, b"12345"), Op::put("t", b"bc", Kind::BYTES, b""), Op::delete("t", b"a")];
+    scratch.db.commit(&ops, Durability::Os).unwrap();
+    let stats = scratch.db.stats();
+    assert_eq!((stats.written_records, stats.written_bytes), (3, (1 + 5) + 2 + 1));
+}

@@ -372,3 +372,78 @@ fn a_newer_format_is_refused_and_left_as_it_is() {
     assert_eq!(error.code(), Code::Format, "{error}");
     assert_eq!(env.files()[&path], bytes);
 }
+
+#[test]
+fn what_a_process_that_died_left_undone_is_done_by_the_next_one() {
+    let options = Options { memtable_bytes: 64 << 10, ..Options::default() };
+    let env = SimEnv::new(1);
+    let db = open(&env, options.clone());
+    put(&db, "k", Durability::Os);
+    db.checkpoint().unwrap();
+    // Its replaced files are removed, in their time.
+    let next = env.crashed(CrashPlan::Process);
+    let _db = open(&next, options.clone());
+    assert_eq!(files(&next, ".manifest"), 2);
+    next.advance(Duration::from_secs(60));
+    assert_eq!(files(&next, ".manifest"), 1);
+    // What is more than the memory's budget is flushed.
+    db.commit(&[Op::put("t", b"large", Kind::BYTES, &[1; 100_000])], Durability::Os).unwrap();
+    let next = env.crashed(CrashPlan::Process);
+    let db = open(&next, options);
+    next.run_due();
+    assert!(has(&db, "large") && db.stats().memory_bytes == 0);
+}
+
+#[test]
+fn what_was_acknowledged_from_memory_is_on_the_disk_once_its_ticket_was_synced() {
+    let env = SimEnv::new(1);
+    let db = open(&env, Options::default());
+    let (_, ticket) = db.append(&[Op::put("t", b"k", Kind::BYTES, b"v")], Durability::Eventual).unwrap();
+    db.sync(ticket).unwrap();
+    assert!(has(&open(&env.crashed(CrashPlan::POWER_LOSS), Options::default()), "k"));
+}
+
+#[test]
+fn what_a_failed_sync_left_in_a_later_segment_is_written_again_too() {
+    let env = SimEnv::new(1);
+    let db = open(&env, Options::default());
+    (0..9).for_each(|n| put(&db, &format!("{n}"), Durability::Full));
+    db.close().unwrap();
+    let db = open(&env, Options::default());
+    env.inject(Fault::new(Failure::LosePages).of(FileOp::Sync));
+    let lost = db.commit(&[Op::put("t", b"read", Kind::BYTES, b"v")], Durability::Full).unwrap_err();
+    assert_eq!(lost.code(), Code::Io);
+    // The process dies, and the next one reads from memory what the disk does not have.
+    let next = env.crashed(CrashPlan::Process);
+    let db = open(&next, Options::default());
+    assert!(has(&db, "read"));
+    put(&db, "after", Durability::Full);
+    let after = open(&next.crashed(CrashPlan::POWER_LOSS), Options::default());
+    assert!(has(&after, "read") && has(&after, "after"));
+}
+
+#[test]
+fn tombstones_that_have_nothing_left_to_hide_are_compacted_away() {
+    let env = SimEnv::new(1);
+    let db = open(&env, Options::default());
+    let write = |keys: std::ops::Range<u32>, delete: bool| {
+        for key in keys.map(|n| n.to_be_bytes().repeat(50)) {
+            let op = if delete { Op::delete("t", &key) } else { Op::put("t", &key, Kind::BYTES, b"v") };
+            db.commit(&[op], Durability::Os).unwrap();
+        }
+    };
+    write(0..100, false);
+    db.checkpoint().unwrap();
+    write(0..100, true);
+    db.checkpoint().unwrap();
+    // A light stone with tombstones on two heavy ones, which merge into nothing.
+    write(100..105, false);
+    write(100..105, true);
+    put(&db, "k", Durability::Os);
+    db.checkpoint().unwrap();
+    env.run_due();
+    let stones = || db.stats().tables[0].stones.clone();
+    let before = stones();
+    db.compact().unwrap();
+    assert!(before.len() == 1 && before[0] > stones()[0] + 500, "{before:?} {:?}", stones());
+}

@@ -1,11 +1,12 @@
 //! Processes that share a directory: each finds at once what the others have committed, whoever dies when.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
 use cairndb::{Code, Database, Durability, Kind, Op, Options, Outcome};
 use cairndb_sim::members::shared_history;
-use cairndb_sim::{SimEnv, seeds};
+use cairndb_sim::{CrashPlan, Failure, Fault, Op as DiskOp, SimEnv, seeds};
 
 fn options() -> Options {
     Options { shared: true, ..Options::default() }
@@ -91,7 +92,6 @@ fn a_snapshot_stays_what_it_was_while_another_process_replaces_its_files() {
 
 #[test]
 fn a_failed_sync_stops_all_until_all_have_closed() {
-    use cairndb_sim::{Failure, Fault, Op as DiskOp};
     let one = SimEnv::new(1);
     let two = one.other_process();
     let (a, b) = (open(&one), open(&two));
@@ -133,4 +133,24 @@ fn what_a_process_left_that_died_in_a_flush_is_removed_by_whoever_does_the_upkee
         assert!(b.verify().unwrap().damage.is_empty());
     }
     assert!(died > 15, "{died}");
+}
+
+#[test]
+fn after_a_segment_that_could_not_be_begun_writes_are_as_durable_as_before() {
+    let mut failed = 0;
+    for write in 1..6 {
+        let env = SimEnv::new(1);
+        let db = open(&env);
+        put(&db, "before", "1");
+        env.inject(Fault::new(Failure::Error(ErrorKind::StorageFull)).of(DiskOp::Write).nth(write));
+        failed += u64::from(db.checkpoint().is_err());
+        env.clear_faults();
+        for key in ["a", "b"] {
+            let op = Op::put("t", key.as_bytes(), Kind::BYTES, b"2");
+            db.commit(&[op], Durability::Full).unwrap();
+        }
+        let after = open(&env.crashed(CrashPlan::POWER_LOSS));
+        assert_eq!(after.len("t").unwrap(), 3, "write {write} of the checkpoint found the disk full");
+    }
+    assert!(failed > 2, "{failed}");
 }

@@ -179,3 +179,33 @@ fn a_seal_that_is_not_that_of_its_frame_is_refused_though_the_digest_is_right() 
         assert_eq!(read(&forged).0, Ok(None), "byte {changed}");
     }
 }
+
+#[test]
+fn a_frame_whose_length_fails_its_check_is_none_though_the_digest_is_right() {
+    let (bytes, starts) = segment([0, 0, 0]);
+    let (last, end) = (starts[2], bytes.len() - DIGEST);
+    let with = |change: u8| {
+        let mut forged = bytes.clone();
+        forged[last + 4] ^= change;
+        let digest = xxh3_64_with_seed(&forged[last - DIGEST..end], place().seed(last as u64));
+        forged[end..].copy_from_slice(&digest.to_le_bytes());
+        Frame::at(&forged, last, place()).is_some()
+    };
+    assert!(with(0) && !with(1));
+}
+
+#[test]
+fn a_few_bytes_that_look_like_frames_are_no_damage() {
+    let with_lures = |len: usize, places: &[usize], named: fn(usize) -> usize| {
+        let mut bytes = vec![1; len];
+        for &at in places {
+            let length = (named(len - at) - HEAD - DIGEST) as u32;
+            bytes[at..at + 4].copy_from_slice(&length.to_le_bytes());
+            bytes[at + 4..at + 6].copy_from_slice(&length_check(length).to_le_bytes());
+        }
+        durable_claim(&bytes, place(), 0)
+    };
+    // Some in a large segment, as a value has that is a journal itself; and a small one that is full of them.
+    assert_eq!(with_lures(1 << 20, &[0, 100, 200, 300, 400, 500], |_| 700_000), 0);
+    assert_eq!(with_lures(3000, &(0..2900).step_by(6).collect::<Vec<_>>(), |left| left), 0);
+}
