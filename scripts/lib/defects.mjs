@@ -10,7 +10,7 @@ const format = ['-p', 'cairndb', '--lib', 'format_tests'];
 const time = ['-p', 'cairndb-sim', '--test', 'engine_time'];
 const stone = ['-p', 'cairndb', '--lib', 'stone'];
 const sharing = ['-p', 'cairndb-sim', '--test', 'sharing'];
-const readonly = ['-p', 'cairndb-sim', '--test', 'readonly'];
+const views = ['-p', 'cairndb-sim', '--test', 'views'];
 const watch = ['-p', 'cairndb-sim', '--test', 'watch'];
 const env = ['-p', 'cairndb', '--lib', 'env'];
 
@@ -359,7 +359,7 @@ export const defects = [
     file: source('view.rs'),
     from: 'if is_there(env, directory, newest.manifest.generation)? { Ok(done)',
     to: 'if true { Ok(done)',
-    test: readonly,
+    test: views,
   },
   {
     name: 'a watch tells what a flush repeats',

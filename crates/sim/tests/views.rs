@@ -68,7 +68,7 @@ fn look_everywhere(seed: u64, steps: usize, chosen: cairndb_sim::shrink::Chosen<
 
 #[test]
 fn a_view_shows_a_prefix_with_all_that_was_acknowledged_wherever_the_writer_is() {
-    let looked = seeds::each("readonly", 60, 40, |seed, chosen| look_everywhere(seed, 40, chosen));
+    let looked = seeds::each("views", 60, 40, |seed, chosen| look_everywhere(seed, 40, chosen));
     eprintln!("{looked} views");
     assert!(looked > 5000 || std::env::var_os("SEEDS").is_some(), "{looked}");
 }
@@ -83,7 +83,7 @@ fn reads(_: &Path, mode: Mode) -> bool {
 #[test]
 fn a_view_that_is_opened_while_files_are_replaced_shows_one_moment() {
     let tries = Cell::new(0);
-    seeds::each("readonly", 60, 1, |seed, _| {
+    seeds::each("views", 60, 1, |seed, _| {
         let machine = SimEnv::new(seed);
         let options = Options { reclaim_delay: Duration::ZERO, memtable_bytes: 64 << 10, ..Options::default() };
         let writer = Database::open_with(Arc::new(machine.clone()), "db", options).unwrap();
