@@ -20,19 +20,24 @@ fn number(db: &Database, table: &str, key: &[u8]) -> u64 {
 fn a_backup_is_of_one_moment_while_threads_write() {
     let (scratch, targets) = (Scratch::new(), tempfile::tempdir().unwrap());
     let (stop, written) = (AtomicBool::new(false), AtomicU64::new(0));
+    let write = |name: &[u8; 1], n: u64| {
+        let value = n.to_be_bytes();
+        let log = [&name[..], &value].concat();
+        let ops = [
+            Op::put("left", name, Kind::BYTES, &value),
+            Op::put("log", &log, Kind::BYTES, &[7; 300]).joined(),
+            Op::put("right", name, Kind::BYTES, &value).joined(),
+        ];
+        scratch.db.commit(&ops, Durability::Os).unwrap();
+    };
     thread::scope(|scope| {
         for name in [b"a", b"b", b"c", b"d"] {
-            let (db, stop, written) = (scratch.db.clone(), &stop, &written);
+            let (write, stop, written) = (&write, &stop, &written);
+            // Before the first backup, whichever thread has its turn last.
+            write(name, 0);
             scope.spawn(move || {
-                for n in 0..2_000_u64 {
-                    let value = n.to_be_bytes();
-                    let log = [&name[..], &value].concat();
-                    let ops = [
-                        Op::put("left", name, Kind::BYTES, &value),
-                        Op::put("log", &log, Kind::BYTES, &[7; 300]).joined(),
-                        Op::put("right", name, Kind::BYTES, &value).joined(),
-                    ];
-                    db.commit(&ops, Durability::Os).unwrap();
+                for n in 1..2_000 {
+                    write(name, n);
                     written.fetch_add(1, Ordering::Relaxed);
                     if stop.load(Ordering::Relaxed) {
                         return;
