@@ -4,7 +4,7 @@ mod common;
 
 use std::ops::{Bound, ControlFlow};
 
-use cairndb::{Durability, Kind, Op, Options, Range};
+use cairndb::{Durability, Kind, Op, Options, Range, Value};
 use common::{Scratch, text};
 
 /// Ten keys, some in the memtable and some in each of two stones, with a delete and an overwrite among them.
@@ -196,4 +196,21 @@ fn what_will_expire_is_counted_in_memory_and_in_stones_until_it_is_merged_away()
     scratch.db.compact().unwrap();
     assert_eq!([4.2e12, 6e12].map(before), [0, 2]);
     assert_eq!(scratch.db.expirations_before("no such table", 6e12).unwrap(), 0);
+}
+
+#[test]
+fn a_record_is_unpacked_as_its_kind_says() {
+    let scratch = Scratch::new();
+    let packed = scratch.db.pack(&Value::Number(1.0)).unwrap();
+    // The same bytes are two things.
+    let ops = [
+        Op::put("t", b"bytes", Kind::BYTES, b"1"),
+        Op::put("t", b"json", Kind::JSON, b"1"),
+        Op::put("t", b"packed", Kind::PACKED, &packed),
+    ];
+    scratch.db.commit(&ops, Durability::Os).unwrap();
+    let unpacked = |key: &[u8]| scratch.db.unpack(&scratch.db.get("t", key).unwrap().unwrap()).unwrap();
+    assert_eq!(unpacked(b"bytes"), Value::Bytes(b"1".to_vec()));
+    assert_eq!(unpacked(b"json"), Value::Number(1.0));
+    assert_eq!(unpacked(b"packed"), Value::Number(1.0));
 }

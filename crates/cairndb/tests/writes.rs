@@ -309,3 +309,14 @@ fn what_was_written_is_counted_in_records_and_in_bytes_of_keys_and_values() {
     let stats = scratch.db.stats();
     assert_eq!((stats.written_records, stats.written_bytes), (3, (1 + 5) + 2 + 1));
 }
+
+#[test]
+fn shapes_are_told_from_a_number_on() {
+    let scratch = Scratch::new();
+    assert!(scratch.db.shapes(0).is_empty());
+    assert_eq!(scratch.db.define_shape(&["name", "tags"]).unwrap(), Some(0));
+    assert_eq!(scratch.db.define_shape(&["id"]).unwrap(), Some(1));
+    assert_eq!(scratch.db.shapes(0), [vec!["name", "tags"], vec!["id"]]);
+    assert_eq!(scratch.db.shapes(1), [["id"]]);
+    assert!(scratch.db.shapes(2).is_empty());
+}

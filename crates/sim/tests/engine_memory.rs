@@ -97,3 +97,21 @@ fn a_block_that_was_read_without_mapping_is_kept_in_memory() {
     assert!(db.get("t", b"k").unwrap().is_some());
     assert_eq!(env.operations(), before);
 }
+
+/// However little memory a database may take for what it writes, a megabyte of what was read is kept.
+#[test]
+fn a_small_budget_for_writing_does_not_make_reading_without_mapping_slow() {
+    let env = SimEnv::new(1);
+    let options = Options { mmap: false, memtable_bytes: 64 << 10, ..Options::default() };
+    let db = Database::open_with(Arc::new(env.clone()), "db", options).unwrap();
+    let keys: Vec<String> = (0..64).map(|n| format!("k{n:02}")).collect();
+    for key in &keys {
+        put(&db, key, &[7; 4000], Durability::Os).unwrap();
+    }
+    db.compact().unwrap();
+    let read_all = || keys.iter().for_each(|key| assert!(db.get("t", key.as_bytes()).unwrap().is_some()));
+    read_all();
+    let before = env.operations();
+    read_all();
+    assert_eq!(env.operations(), before);
+}

@@ -84,6 +84,55 @@ fn long_work_that_is_cancelled_leaves_no_half_result() {
     );
 }
 
+/// How many bytes a compaction says that it has to do, and those in memory and in stones before it.
+fn to_compact(db: &Database) -> (u64, u64, u64) {
+    let (before, progress) = (db.stats(), Progress::default());
+    db.compact_with(&progress).unwrap();
+    assert_eq!(progress.done(), progress.total());
+    (progress.total(), before.memory_bytes, before.stone_bytes)
+}
+
+/// What is in memory is written, and written again with the stones that it is merged with. A table of one stone without
+/// tombstones is left as it is.
+#[test]
+fn a_compaction_counts_what_it_has_to_do() {
+    let env = SimEnv::new(1);
+    let db = open(&env, "db").unwrap();
+    assert_eq!(to_compact(&db), (0, 0, 0));
+    put(&db, "t", "a", b"in memory");
+    put(&db, "u", "a", b"in memory");
+    let (total, memory, stones) = to_compact(&db);
+    assert!(memory > 0 && stones == 0, "{memory} {stones}");
+    assert_eq!(total, 2 * memory);
+
+    let (total, memory, stones) = to_compact(&db);
+    assert!(memory == 0 && stones > 0, "{memory} {stones}");
+    assert_eq!(total, 0, "there are two tables of one stone each");
+
+    put(&db, "t", "a", b"again");
+    let alone: u64 = db.stats().tables[1].stones.iter().sum();
+    let (total, memory, stones) = to_compact(&db);
+    assert!(memory > 0, "{memory}");
+    assert_eq!(total, 2 * memory + stones - alone, "a stone with something in memory over it");
+
+    put(&db, "t", "b", &[7; 2000]);
+    db.checkpoint().unwrap();
+    let (total, memory, stones) = to_compact(&db);
+    assert_eq!((total, memory), (stones - alone, 0), "two stones");
+}
+
+#[test]
+fn a_repair_counts_each_byte_of_stones_and_journal_three_times() {
+    let (env, db, _) = machine();
+    db.close().unwrap();
+    let stored = |path: &Path| path.extension().is_some_and(|end| end == "stone" || end == "journal");
+    let files = files_in(&env, "db");
+    let bytes: usize = files.iter().filter(|(path, _)| stored(path)).map(|(_, bytes)| bytes.len()).sum();
+    let progress = Progress::default();
+    repair_with(Arc::new(env), "db", "target", &progress).unwrap();
+    assert_eq!((progress.done(), progress.total()), (3 * bytes as u64, 3 * bytes as u64));
+}
+
 /// A database of several generations, none of which has been removed.
 fn generations() -> (SimEnv, Database, View) {
     let (env, db, _) = machine();
