@@ -13,7 +13,7 @@ const [EVENTUAL, OS, FULL] = [0, 1, 2];
 
 /** Opens a directory until the end of the test. What is settled later is pushed to `settled`. */
 function openSync(t, directory, settled = []) {
-  const options = { ...OPTIONS, memtableBytes: 65_536, mmap: true, shared: false, sha256: false };
+  const options = { ...OPTIONS, memtableBytes: 65_536, mmap: true, shared: false, readOnly: false, sha256: false };
   const handle = native.openSync(directory, options, (...outcome) => settled.push(outcome));
   onEnd(t, () => handle.closeSync());
   return handle;
