@@ -86,9 +86,17 @@ describe('tarballs', () => {
   it('hold what is needed and no more', () => {
     const entries = ['index', 'pikodb', 'persistency', 'worsen', 'dskvs'];
     const files = entries.flatMap((entry) => ['cjs', 'mjs', 'd.cts', 'd.mts'].map((end) => `dist/${entry}.${end}`));
-    const others = ['CHANGELOG.md', 'LICENSE', 'README.md', 'native.cjs', 'package.json'];
+    const others = [
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'dist/cairn.mjs',
+      'man/cairn.1',
+      'native.cjs',
+      'package.json',
+    ];
     // What the entries share has a digest in its name, and some file needs it.
-    const isShared = (path) => /^dist\/\w+-[\w-]{8}(\.d)?\.[cm][jt]s$/.test(path);
+    const isShared = (path) => /^dist\/[\w-]+-[\w-]{8}(\.d)?\.[cm][jt]s$/.test(path);
     const contents = tarballs.root.contents.filter((path) => !isShared(path));
     assert.deepEqual(contents, [...files, ...others].sort());
     const sources = tarballs.root.contents.filter((path) => path.startsWith('dist/'));
@@ -126,6 +134,20 @@ describe('installed with the package of the platform', () => {
     const { code, output } = await execute(project, 'quick-start.cjs', asCommonJs(source));
     assert.equal(output, printed);
     assert.equal(code, 0);
+  });
+
+  it('has the command line', async () => {
+    const program = join(project, 'node_modules', '.bin', 'cairn');
+    const cairn = async (...args) => {
+      const { code, output } = await run(program, args, { cwd: project, env });
+      return { code, output };
+    };
+    assert.deepEqual(await cairn('./line', 'set', 'users', 'alice', '{"name":"Alice"}'), {
+      code: 0,
+      output: 'written\n',
+    });
+    assert.deepEqual(await cairn('./line', 'get', 'users', 'alice'), { code: 0, output: "{ name: 'Alice' }\n" });
+    assert.equal((await cairn('./line', 'get', 'users', 'bob')).code, 1);
   });
 
   it('shares one database between its ESM and its CommonJS form, and keeps it', async () => {
