@@ -87,9 +87,8 @@ if (process.platform !== 'win32') {
       const code = await interrupted(t, [directory, 'backup', target(moment)], (whole * moment) / MOMENTS);
       codes.push(code);
       const written = existsSync(target(moment)) ? readdirSync(target(moment)) : [];
-      if (code === 130) assert.deepEqual(written, [], `moment ${moment}`);
-      // A signal may come when Node.js listens no more, which is before the first line or behind the last one.
-      else if (code === 0 || written.length > 0) await assertSound(target(moment), RECORDS);
+      // There is nothing, or all of it: a signal may also come when the backup is done and the process is about to end.
+      if (code === 0 || written.length > 0) await assertSound(target(moment), RECORDS);
     }
     await assertSound(directory, RECORDS);
     assert.ok(
