@@ -121,8 +121,10 @@ test('an export that is stopped for the first time leaves nothing under its name
   while (child.exitCode === null && readdirSync(folder).length === 0) await setTimeout(1);
   child.kill('SIGINT');
   const { code } = await end;
-  if (code === 130) assert.deepEqual(readdirSync(folder), []);
-  else assert.equal(readFileSync(output, 'utf8'), sorted);
+  // There is nothing, or all of it: the signal may also come when it is done and the process is about to end.
+  if (code !== 0 && readdirSync(folder).length === 0) return;
+  assert.deepEqual(readdirSync(folder), ['never.jsonl']);
+  assert.equal(readFileSync(output, 'utf8'), sorted);
 });
 
 test('an export to a program that reads no further ends in peace', async (t) => {
