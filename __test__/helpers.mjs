@@ -216,3 +216,16 @@ export function nextLine(child) {
     child.once('exit', (code) => reject(new Error(`the child ended with ${code} before it printed a line`)));
   });
 }
+
+/** Another process that shares `directory`; `ask` calls a method there. */
+export async function sharer(t, directory) {
+  const child = spawnFixture(t, 'sharer.mjs', [directory]);
+  child.stdout.setEncoding('utf8');
+  assert.equal(await nextLine(child), 'open');
+  const ask = async (...call) => {
+    const answer = nextLine(child);
+    child.stdin.write(`${JSON.stringify(call)}\n`);
+    return JSON.parse(await answer);
+  };
+  return { child, ask };
+}

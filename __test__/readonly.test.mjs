@@ -12,6 +12,7 @@ import {
   openAt,
   rejects,
   runFixture,
+  sharer,
   spawnFixture,
   throws,
 } from './helpers.mjs';
@@ -152,14 +153,7 @@ test('beside a process that writes for itself, a view shows all that it has ackn
 
 test('beside processes that share the directory, a view shows what they have committed', async (t) => {
   const directory = newDirectory(t);
-  const child = spawnFixture(t, 'sharer.mjs', [directory]);
-  child.stdout.setEncoding('utf8');
-  assert.equal(await nextLine(child), 'open');
-  const ask = async (...call) => {
-    const answer = nextLine(child);
-    child.stdin.write(`${JSON.stringify(call)}\n`);
-    return JSON.parse(await answer);
-  };
+  const { ask } = await sharer(t, directory);
   await ask('write', 't', 'a', { of: 'another process' });
   const first = await openAt(t, directory, READONLY);
   await ask('compact');

@@ -6,30 +6,17 @@ import {
   collect,
   ended,
   newDirectory,
-  nextLine,
   onEnd,
   openAt,
   rejects,
   runFixture,
+  sharer,
   spawnFixture,
   throws,
 } from './helpers.mjs';
 import { race } from './increments/race.mjs';
 
 const SHARED = { access: 'shared', reclaimDelay: 0 };
-
-/** Another process that shares `directory`; `ask` calls a method there. */
-async function sharer(t, directory) {
-  const child = spawnFixture(t, 'sharer.mjs', [directory]);
-  child.stdout.setEncoding('utf8');
-  assert.equal(await nextLine(child), 'open');
-  const ask = async (...call) => {
-    const answer = nextLine(child);
-    child.stdin.write(`${JSON.stringify(call)}\n`);
-    return JSON.parse(await answer);
-  };
-  return { child, ask };
-}
 
 /** A directory that this process and another one share. */
 async function pair(t) {

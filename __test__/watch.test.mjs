@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CairnDB } from 'cairndb';
-import { newDirectory, nextLine, onEnd, open, openAt, rejects, spawnFixture } from './helpers.mjs';
+import { newDirectory, nextLine, onEnd, open, openAt, rejects, sharer, spawnFixture } from './helpers.mjs';
 
 /** Watches `directory`, and gives the changes without those of the table that shows when the watch has begun. */
 async function watching(t, db, directory = db.directory) {
@@ -140,14 +140,7 @@ test('what another process writes is told, and no file is touched', async (t) =>
 test('what processes write that share the directory is told', async (t) => {
   const directory = newDirectory(t);
   const db = await openAt(t, directory, { access: 'shared', reclaimDelay: 0 });
-  const child = spawnFixture(t, 'sharer.mjs', [directory]);
-  child.stdout.setEncoding('utf8');
-  assert.equal(await nextLine(child), 'open');
-  const ask = async (...call) => {
-    const answer = nextLine(child);
-    child.stdin.write(`${JSON.stringify(call)}\n`);
-    return JSON.parse(await answer);
-  };
+  const { ask } = await sharer(t, directory);
   const { take } = await watching(t, db);
   for (let round = 0; round < 3; round += 1) {
     await ask('write', 't', 'theirs', { round });

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cairndb::env::{Env, Mode};
-use cairndb::{Change, Code, Database, Durability, Error, Kind, Op, Options, Watch};
+use cairndb::{Change, Code, Database, Durability, Error, Kind, Op, Options, Outcome, Watch};
 use cairndb_sim::driver::Driver;
 use cairndb_sim::model::View;
 use cairndb_sim::{CrashPlan, Interruption, Rng, SimEnv, interrupted, reads, seeds};
@@ -219,6 +219,16 @@ fn damage_in_what_is_to_be_told_is_told_instead() {
     assert_eq!((error.code(), error.path()), (Code::Corrupt, Some(segment)), "{error}");
 }
 
+/// The database as a process has it that shares it.
+fn shared(env: &SimEnv) -> Database {
+    let options = Options { shared: true, ..Options::default() };
+    Database::open_with(Arc::new(env.clone()), "db", options).unwrap()
+}
+
+fn put(db: &Database, key: &[u8]) -> cairndb::Result<Vec<Outcome>> {
+    db.commit(&[Op::put("t", key, Kind::BYTES, b"v")], Durability::Os)
+}
+
 /// What a process wrote that died before it told the others is undone by the next one that writes.
 #[test]
 fn a_commit_that_was_told_and_undone_is_told_to_be_undone() {
@@ -226,12 +236,7 @@ fn a_commit_that_was_told_and_undone_is_told_to_be_undone() {
     for steps in 0..12 {
         let one = SimEnv::new(steps);
         let two = one.other_process();
-        let open = |env: &SimEnv| {
-            let options = Options { shared: true, ..Options::default() };
-            Database::open_with(Arc::new(env.clone()), "db", options).unwrap()
-        };
-        let (a, b) = (open(&one), open(&two));
-        let put = |db: &Database, key: &[u8]| db.commit(&[Op::put("t", key, Kind::BYTES, b"v")], Durability::Os);
+        let (a, b) = (shared(&one), shared(&two));
         put(&a, b"1").unwrap();
         let mut replica = Replica::new(&two);
         one.kill_after(steps);
@@ -264,12 +269,7 @@ fn a_segment_that_nobody_knows_of_is_passed_over() {
     for steps in 0..25 {
         let one = SimEnv::new(steps);
         let two = one.other_process();
-        let open = |env: &SimEnv| {
-            let options = Options { shared: true, ..Options::default() };
-            Database::open_with(Arc::new(env.clone()), "db", options).unwrap()
-        };
-        let (a, b) = (open(&one), open(&two));
-        let put = |db: &Database, key: &[u8]| db.commit(&[Op::put("t", key, Kind::BYTES, b"v")], Durability::Os);
+        let (a, b) = (shared(&one), shared(&two));
         put(&a, b"1").unwrap();
         let mut replica = Replica::new(&two);
         one.kill_after(steps);
