@@ -22,11 +22,13 @@ const BY_NAME = new Map<string, number>([
 const ELEMENT_DATA_VIEW = 12;
 export const ELEMENT_ARRAY_BUFFER = 13;
 
-type View = new (buffer: ArrayBuffer) => ArrayBufferView;
+export type View = new (buffer: ArrayBuffer) => ArrayBufferView;
 
-// Looked up by number. The elements stand in memory as they stand on disk, since every platform here is little-endian.
-const VIEWS: readonly (View | undefined)[] = [
-  undefined,
+/**
+ * What makes the values of the element types, from number 1 on. The elements stand in memory as they stand on disk, since
+ * every platform here is little-endian.
+ */
+export const VIEWS: readonly View[] = [
   Uint8Array,
   Int8Array,
   Uint8ClampedArray,
@@ -55,7 +57,7 @@ export function elementsFrom(elementType: number, bytes: Uint8Array): ArrayBuffe
   // A copy, since a view of wide elements has to begin at a multiple of their size.
   const buffer = new Uint8Array(bytes).buffer;
   if (elementType === ELEMENT_ARRAY_BUFFER) return buffer;
-  const Constructor = VIEWS[elementType];
+  const Constructor = VIEWS[elementType - 1];
   if (Constructor === undefined) return undefined;
   const size = (Constructor as unknown as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1;
   return bytes.byteLength % size === 0 ? new Constructor(buffer) : undefined;

@@ -5,28 +5,13 @@
  *
  * @module
  */
+import { VIEWS, type View } from '../../elements.ts';
 import { describe } from '../../validate.ts';
 
 /** Text that stands for no value. The message says why, and what to do. */
 export class NotDecodable extends Error {}
 
 type Decode = (content: unknown) => unknown;
-type View = new (buffer: ArrayBuffer) => ArrayBufferView;
-
-const VIEWS: readonly View[] = [
-  Uint8Array,
-  Int8Array,
-  Uint8ClampedArray,
-  Uint16Array,
-  Int16Array,
-  Uint32Array,
-  Int32Array,
-  Float32Array,
-  Float64Array,
-  BigUint64Array,
-  BigInt64Array,
-  DataView,
-];
 
 /** The numbers that JSON has no text for. */
 const NUMBERS = new Map([
