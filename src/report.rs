@@ -35,6 +35,7 @@ pub(crate) struct RawTableStats {
     pub live_records: f64,
     pub live_bytes: f64,
     pub stones: Vec<f64>,
+    pub content_bytes: f64,
     pub memory_bytes: f64,
 }
 
@@ -70,6 +71,7 @@ impl From<TableStats> for RawTableStats {
             live_records: table.live_records as f64,
             live_bytes: table.live_bytes as f64,
             stones: table.stones.into_iter().map(|bytes| bytes as f64).collect(),
+            content_bytes: table.content_bytes as f64,
             memory_bytes: table.memory_bytes as f64,
         }
     }

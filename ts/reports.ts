@@ -53,6 +53,8 @@ export interface TableStats {
   readonly liveBytes: number;
   /** Bytes of each of its files, newest first. */
   readonly stones: readonly number[];
+  /** Bytes of the records in them, deleted and replaced ones among them, before they are packed. */
+  readonly contentBytes: number;
   /** Bytes of memory held for what is not in its files yet. */
   readonly memoryBytes: number;
 }

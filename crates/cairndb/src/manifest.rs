@@ -10,7 +10,7 @@
 //! Body (u64 little-endian, the rest LEB128): u64 number of the database; u64 generation; u64 time, milliseconds since
 //! the epoch; first live journal segment; how far the journal was on the disk: segment, offset; next stone number;
 //! next table number; number of tables, each: number, name, live records in its stones, their bytes (keys and values),
-//! one byte 1 if a record with an expiration was ever written or else 0, number of stones, newest first, each: number, size in bytes, records, tombstones, SHA-256 of its footer; number of
+//! one byte 1 if a record with an expiration was ever written or else 0, number of stones, newest first, each: number, size in bytes, content in bytes, records, tombstones, SHA-256 of its footer; number of
 //! dictionaries, in the order of their revisions from 0, each: name, number of pairs, each: long name, short name;
 //! number of shapes, in the order of their numbers from 0, each: number of keys, keys.
 //! A name and a key is a length and UTF-8.
@@ -242,7 +242,8 @@ impl TableEntry {
         out.push(u8::from(self.expires));
         put_varint(out, self.stones.len() as u64);
         for stone in &self.stones {
-            for number in [stone.number, stone.info.size, stone.info.records, stone.info.tombstones] {
+            let StoneInfo { size, content, records, tombstones, .. } = stone.info;
+            for number in [stone.number, size, content, records, tombstones] {
                 put_varint(out, number);
             }
             out.extend_from_slice(&stone.info.digest);
@@ -261,9 +262,10 @@ impl TableEntry {
         let mut stones = Vec::new();
         for _ in 0..reader.varint()? {
             let number = reader.varint()?;
-            let (size, records, tombstones) = (reader.varint()?, reader.varint()?, reader.varint()?);
+            let (size, content) = (reader.varint()?, reader.varint()?);
+            let (records, tombstones) = (reader.varint()?, reader.varint()?);
             let digest = reader.array()?;
-            stones.push(StoneEntry { number, info: StoneInfo { size, records, tombstones, digest } });
+            stones.push(StoneEntry { number, info: StoneInfo { size, content, records, tombstones, digest } });
         }
         Some(TableEntry { id, name, settled, expires, stones })
     }
@@ -292,7 +294,7 @@ mod tests {
     use super::*;
 
     fn example() -> Manifest {
-        let info = StoneInfo { size: 4096, records: 7, tombstones: 1, digest: [9; 32] };
+        let info = StoneInfo { size: 4096, content: 5000, records: 7, tombstones: 1, digest: [9; 32] };
         let stones = vec![StoneEntry { number: 3, info: info.clone() }, StoneEntry { number: 1, info }];
         let settled = Count { records: 12, bytes: 345 };
         Manifest {

@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 
 use crate::record::Meta;
 use crate::slice::{Key, Slice};
+use crate::stone::key_hash;
 use crate::sync::{AtomicUsize, Mutex, RwLock};
 
 /// A record in memory, and the commit that wrote it.
@@ -178,6 +179,14 @@ impl Memtable {
         } else {
             range.filter_map(seen).take(max).collect()
         }
+    }
+
+    /// The newest records of about so many keys, picked by their hashes: every hundredth might end like the others.
+    pub(crate) fn sample(&self, count: u64) -> Vec<(Key, Held)> {
+        let chains = self.chains.read();
+        let every = (chains.order.len() as u64 / count).max(1);
+        let picked = chains.order.iter().filter(|(key, _)| key_hash(key).is_multiple_of(every));
+        picked.filter_map(|(key, place)| Some((key.clone(), chains.chains.get(*place)?.newest.clone()))).collect()
     }
 
     /// Appends the keys of records that expire before `now`, some of which may have been written again since.

@@ -12,12 +12,13 @@ use crate::manifest::StoneEntry;
 use crate::plan::plan_merge;
 use crate::progress::Progress;
 use crate::runs::{Bounds, Merged, Run};
-use crate::stone::{Stone, StoneWriter};
+use crate::stone::{Packer, Stone, StoneWriter};
 use crate::sync::AtomicBool;
 use crate::table::{Layer, Table};
 
 /// Writes the newest record of each key of `runs`, newest run first, into a new stone. At the `bottom` of a stack
-/// tombstones have nothing left to hide and are left out. `None` if no record remains.
+/// tombstones have nothing left to hide and are left out, and records are packed: most of a table's records are there, the
+/// recent ones are above. `None` if no record remains.
 pub(crate) fn write_stone(
     inner: &Inner,
     table: u32,
@@ -28,7 +29,9 @@ pub(crate) fn write_stone(
 ) -> Result<Option<(Layer, StoneEntry)>> {
     let number = inner.next_stone.fetch_add(1, Ordering::AcqRel);
     let path = stone_path(&inner.directory, number);
-    let mut writer = StoneWriter::create(&*inner.env, &path, table, inner.env.now())?;
+    let base_time = inner.env.now();
+    let packer = if bottom { choose_symbols(&runs, base_time)? } else { None };
+    let mut writer = StoneWriter::create(&*inner.env, &path, table, base_time, packer)?;
     let merged = Merged::new(runs, false);
     let written = merge_into(&mut writer, merged, bottom, stop, progress).and_then(|records| match records {
         0 => Ok(None),
@@ -45,6 +48,29 @@ pub(crate) fn write_stone(
             unfinished.map(|_| None)
         }
     }
+}
+
+/// From about so many records symbols are chosen, from so many bytes of each.
+const SAMPLE: u64 = 1024;
+const SAMPLE_LEN: usize = 512;
+/// In less than this, choosing symbols takes more time than it saves room.
+const SMALL: u64 = 16 << 10;
+
+fn choose_symbols(runs: &[Run], base_time: u64) -> Result<Option<Packer>> {
+    let content: u64 = runs.iter().map(Run::content).sum();
+    if content < SMALL {
+        return Ok(None);
+    }
+    let mut sample = Vec::new();
+    for run in runs {
+        run.sample((SAMPLE * run.content()).div_ceil(content), &mut |entry| {
+            let mut record = Vec::new();
+            entry.encode(base_time, &mut record);
+            record.truncate(SAMPLE_LEN);
+            sample.push(record);
+        })?;
+    }
+    Ok(Packer::new(&sample, content))
 }
 
 fn merge_into(
@@ -90,7 +116,7 @@ impl Inner {
         );
     }
 
-    /// Merges until `plan`, asked with the sizes of each table's stones, newest first, has no wish left.
+    /// Merges until `plan`, asked with the contents of each table's stones, newest first, has no wish left.
     pub(crate) fn merge_all(
         self: &Arc<Self>,
         plan: fn(&[u64]) -> Option<std::ops::Range<usize>>,
@@ -102,7 +128,7 @@ impl Inner {
         for table in self.tables() {
             while !table.dropped.load(Ordering::Acquire) {
                 let stones = table.levels.load().stones.clone();
-                let sizes: Vec<u64> = stones.iter().map(|layer| layer.stone.info().size).collect();
+                let sizes: Vec<u64> = stones.iter().map(|layer| layer.stone.info().content).collect();
                 let Some(range) = plan(&sizes) else { break };
                 let bottom = range.end == stones.len();
                 let run = stones.get(range).unwrap_or_default();
@@ -122,7 +148,7 @@ impl Inner {
             let tombstones = levels.stones.iter().any(|layer| layer.stone.info().tombstones > 0);
             in_memory += memory;
             if layers > 1 || tombstones {
-                in_stones += levels.stones.iter().map(|layer| layer.stone.info().size).sum::<u64>();
+                in_stones += levels.stones.iter().map(|layer| layer.stone.info().content).sum::<u64>();
             }
         }
         (in_memory, in_stones)

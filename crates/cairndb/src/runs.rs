@@ -150,6 +150,27 @@ impl Run {
         Ok(Run { source: Source::Stone(walk), current })
     }
 
+    /// Bytes of all records of what it walks over, about.
+    pub(crate) fn content(&self) -> u64 {
+        match &self.source {
+            Source::Memtable(walk) => walk.memtable.bytes() as u64,
+            Source::Stone(walk) => walk.cursor.stone().info().content,
+        }
+    }
+
+    /// Shows about so many records from all over what it walks over.
+    pub(crate) fn sample(&self, count: u64, show: &mut dyn FnMut(Entry<'_>)) -> Result<()> {
+        match &self.source {
+            Source::Memtable(walk) => {
+                for (key, held) in walk.memtable.sample(count) {
+                    show(Entry { key: &key, meta: held.meta, value: &held.value });
+                }
+                Ok(())
+            }
+            Source::Stone(walk) => walk.cursor.stone().sample(count, show),
+        }
+    }
+
     fn key(&self) -> Option<&[u8]> {
         self.current.as_ref().map(Row::key)
     }

@@ -113,6 +113,8 @@ pub struct TableStats {
     pub live_bytes: u64,
     /// Bytes of its stones, newest first.
     pub stones: Vec<u64>,
+    /// Bytes of the records in its stones, deleted and replaced ones among them, before they are packed.
+    pub content_bytes: u64,
     /// Memory held for what is not in stones yet, in bytes.
     pub memory_bytes: u64,
 }
@@ -134,6 +136,7 @@ impl Inner {
                     live_records: records,
                     live_bytes: bytes,
                     stones: levels.stones.iter().map(|layer| layer.stone.info().size).collect(),
+                    content_bytes: levels.stones.iter().map(|layer| layer.stone.info().content).sum(),
                     memory_bytes: levels.memory() as u64,
                 }
             })

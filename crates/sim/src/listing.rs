@@ -75,8 +75,8 @@ fn read(manifest: &[u8]) -> Option<Names> {
         take(reader, 1)?;
         for _ in 0..varint(reader)? {
             stones.insert(varint(reader)?);
-            // The size, the records and the tombstones, and the digest.
-            let _sizes: Vec<u64> = (0..3).map(|_| varint(reader)).collect::<Option<_>>()?;
+            // The size, the content, the records and the tombstones, and the digest.
+            let _sizes: Vec<u64> = (0..4).map(|_| varint(reader)).collect::<Option<_>>()?;
             take(reader, 32)?;
         }
     }

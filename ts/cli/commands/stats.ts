@@ -100,9 +100,10 @@ function stoneBytes({ stones }: TableStats): number {
   return stones.reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** What the files of a table have beyond what is live and not in memory alone. */
+/** What of the files of a table is neither live nor packed with what is: the share that records take beyond it. */
 function deadBytes(table: TableStats): number {
-  return Math.max(0, stoneBytes(table) - table.liveBytes);
+  const { contentBytes, liveBytes } = table;
+  return contentBytes === 0 ? 0 : (stoneBytes(table) * Math.max(0, contentBytes - liveBytes)) / contentBytes;
 }
 
 /** The files and the memory of a table, as a share of the largest one. */

@@ -199,7 +199,7 @@ impl NewTable<'_, '_> {
     fn begin(&mut self) -> Result<StoneWriter> {
         let (env, path) = (&**self.target.env, self.path());
         self.target.stones.push(path.clone());
-        StoneWriter::create(env, &path, self.entry.id, env.now())
+        StoneWriter::create(env, &path, self.entry.id, env.now(), None)
     }
 
     /// Ends the table, and reads back what was written of it.

@@ -118,6 +118,7 @@ impl Document {
     fn value<'a>(&self, kind: &str, before: &Struct<'a>, cursor: &mut Cursor<'a>) -> Outcome<Value<'a>> {
         Ok(match kind {
             "u8" => Value::Number(cursor.integer(1)?),
+            "u24" => Value::Number(cursor.integer(3)?),
             "u32" => Value::Number(cursor.integer(4)?),
             "u40" => Value::Number(cursor.integer(5)?),
             "u64" => Value::Number(cursor.integer(8)?),

@@ -208,6 +208,10 @@ pub(super) fn everything() -> Fixture {
     for n in 0..300 {
         fixture.put("bulk", &format!("k{n:03}"), &"\"x\"".repeat(1 + n % 7));
     }
+    // Enough that are alike to be packed.
+    for n in 0..500 {
+        fixture.put("mail", &format!("user:{n:04}"), &format!("\"user-{n}@example.com\""));
+    }
     fixture.put_packed("early", serde_json::json!({ "sensor": 1 }));
     let long = vec![7; 9000];
     fixture.commit(&[Op::put("bulk", b"long", Kind::BYTES, &long)]);

@@ -1,8 +1,8 @@
-//! The sparse index: where blocks of records begin, for ranges and for reading backwards.
+//! The sparse index: where blocks of groups begin, for ranges and for reading backwards.
 
 use std::sync::Arc;
 
-use super::format::{Footer, HEADER_LEN, u40};
+use super::format::{Footer, u40};
 use super::reader::Stone;
 use super::record::Window;
 use crate::error::Result;
@@ -16,17 +16,17 @@ pub(super) fn start(stone: &Stone, block: u64) -> Result<u64> {
     stone.entry(&footer.blocks, block).map(u40)
 }
 
-/// The records of a block.
+/// The groups of a block.
 pub(super) fn window(stone: &Arc<Stone>, block: u64) -> Result<(u64, Window)> {
     let (from, to) = (start(stone, block)?, start(stone, block + 1)?);
-    let data_end = stone.footer()?.data_end;
-    if HEADER_LEN <= from && from < to && to <= data_end {
+    let Footer { data_start, data_end, .. } = *stone.footer()?;
+    if data_start <= from && from < to && to <= data_end {
         return Ok((from, stone.window(from, to)?));
     }
     Err(stone.damaged(from, "its blocks are out of order"))
 }
 
-/// The block in which the record at an offset is. Blocks are about as long as each other, so it is looked for in
+/// The block in which the group at an offset is. Blocks are about as long as each other, so it is looked for in
 /// widening steps from where it would be if they were exactly so.
 pub(super) fn containing(stone: &Arc<Stone>, offset: u64) -> Result<Window> {
     let Footer { block_count, data_end, .. } = *stone.footer()?;

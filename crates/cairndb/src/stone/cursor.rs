@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::blocks;
 use super::reader::Stone;
-use super::record::{Frame, StoneRecord, Window};
+use super::record::{Opened, StoneRecord, Window};
 use crate::error::Result;
 use crate::record::Entry;
 
@@ -45,12 +45,22 @@ pub(crate) struct StoneCursor {
 struct Block {
     number: u64,
     window: Window,
-    /// Offset of the first record.
+    /// Offset of the first group.
     start: u64,
-    /// Offset of the record after the gap, or the end of the window.
-    gap: u64,
-    /// Offsets of the block's records in front of the gap, once somebody walks backwards: records are read forward only.
-    passed: Option<Vec<u64>>,
+    gap: Gap,
+    /// The gap's group, once a record of it was wanted.
+    opened: Option<Opened>,
+    /// The block's gaps in front of this one, once somebody walks backwards: records are read forward only.
+    passed: Option<Vec<Gap>>,
+}
+
+/// A place in front of a record, or after the last one of a block.
+#[derive(Clone, Copy, PartialEq)]
+struct Gap {
+    /// Offset of the record's group, or the end of the window.
+    group: u64,
+    /// How many bytes of the group's records are in front of it.
+    at: usize,
 }
 
 impl StoneCursor {
@@ -69,31 +79,35 @@ impl StoneCursor {
             Seek::End => blocks,
             _ => blocks::partition_point(0, blocks, |block| {
                 let (start, window) = blocks::window(&self.stone, block)?;
-                Ok(place.is_after(window.intact(&self.stone, start)?.entry.key))
+                let opened = window.open(&self.stone, start)?;
+                Ok(place.is_after(window.entry(&self.stone, &opened, 0)?.0.key))
             })?,
         };
         self.block = Some(self.enter(after.saturating_sub(1), place)?);
         Ok(())
     }
 
-    /// The record after the gap, where it stands, and the number of bytes that it takes; `None` at the end.
-    pub(crate) fn peek(&mut self) -> Result<Option<(Entry<'_>, u64)>> {
-        self.reach_record()?;
-        let Some(block) = &self.block else { return Ok(None) };
-        if block.is_at_end() {
-            return Ok(None);
-        }
-        let Frame { entry, len, .. } = block.window.intact(&self.stone, block.gap)?;
-        Ok(Some((entry, len as u64)))
+    /// Moves the gap in front of a block.
+    pub(super) fn seek_block(&mut self, number: u64) -> Result<()> {
+        self.block = Some(self.enter(number, Seek::Start)?);
+        Ok(())
     }
 
-    /// Moves the gap behind the record of so many bytes that was found there.
-    pub(crate) fn skip(&mut self, len: u64) {
+    pub(crate) fn stone(&self) -> &Arc<Stone> {
+        &self.stone
+    }
+
+    /// The record after the gap, where it stands, and where it ends, for [`StoneCursor::skip`]; `None` at the end.
+    pub(crate) fn peek(&mut self) -> Result<Option<(Entry<'_>, usize)>> {
+        self.reach_record()?;
+        let Some(block) = self.block.as_mut().filter(|block| !block.is_at_end()) else { return Ok(None) };
+        block.entry(&self.stone).map(Some)
+    }
+
+    /// Moves the gap behind the record that was found after it.
+    pub(crate) fn skip(&mut self, end: usize) {
         if let Some(block) = &mut self.block {
-            if let Some(passed) = &mut block.passed {
-                passed.push(block.gap);
-            }
-            block.gap += len;
+            block.pass(end);
         }
     }
 
@@ -113,47 +127,51 @@ impl StoneCursor {
     /// The record after the gap, which moves behind it; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<StoneRecord>> {
         self.reach_record()?;
-        let Some(block) = &self.block else { return Ok(None) };
-        if block.is_at_end() {
-            return Ok(None);
-        }
-        let record = block.window.record(&self.stone, block.gap)?;
-        let len = record.end() - block.gap;
-        self.skip(len);
+        let Some(block) = self.block.as_mut().filter(|block| !block.is_at_end()) else { return Ok(None) };
+        let (record, end) = block.record(&self.stone)?;
+        block.pass(end);
         Ok(Some(record))
     }
 
     /// The record in front of the gap, which moves in front of it; `None` at the start.
     pub(crate) fn prev(&mut self) -> Result<Option<StoneRecord>> {
         let before = match &self.block {
-            Some(block) if block.gap == block.start => block.number.checked_sub(1),
+            Some(block) if block.gap == block.first() => block.number.checked_sub(1),
             _ => None,
         };
         if let Some(number) = before {
             self.block = Some(self.enter(number, Seek::End)?);
         }
         let Some(block) = &mut self.block else { return Ok(None) };
-        let Some(at) = block.passed(&self.stone)?.last().copied() else { return Ok(None) };
-        let record = block.window.record(&self.stone, at)?;
-        block.passed(&self.stone)?.pop();
-        block.gap = at;
-        Ok(Some(record))
+        let Some(gap) = block.passed(&self.stone)?.last().copied() else { return Ok(None) };
+        let reached = block.gap;
+        block.move_to(gap);
+        match block.record(&self.stone) {
+            Ok((record, _)) => {
+                block.passed(&self.stone)?.pop();
+                Ok(Some(record))
+            }
+            Err(error) => {
+                block.move_to(reached);
+                Err(error)
+            }
+        }
     }
 
     /// A block with the gap as near to the place as its records allow.
     fn enter(&self, number: u64, place: Seek<'_>) -> Result<Block> {
         let (start, window) = blocks::window(&self.stone, number)?;
-        let mut block = Block { number, window, start, gap: start, passed: None };
+        let mut block = Block { number, window, start, gap: Gap { group: start, at: 0 }, opened: None, passed: None };
         match place {
             Seek::Start => {}
-            Seek::End => block.gap = block.window.end(),
+            Seek::End => block.gap.group = block.window.end(),
             _ => {
-                while block.gap < block.window.end() {
-                    let frame = block.window.intact(&self.stone, block.gap)?;
-                    if !place.is_after(frame.entry.key) {
+                while !block.is_at_end() {
+                    let (entry, end) = block.entry(&self.stone)?;
+                    if !place.is_after(entry.key) {
                         break;
                     }
-                    block.gap += frame.len as u64;
+                    block.pass(end);
                 }
             }
         }
@@ -162,21 +180,71 @@ impl StoneCursor {
 }
 
 impl Block {
-    /// Whether the gap is behind the last of its records.
-    fn is_at_end(&self) -> bool {
-        self.gap == self.window.end()
+    fn first(&self) -> Gap {
+        Gap { group: self.start, at: 0 }
     }
 
-    fn passed(&mut self, stone: &Stone) -> Result<&mut Vec<u64>> {
+    /// Whether the gap is behind the last of its records.
+    fn is_at_end(&self) -> bool {
+        self.gap.group == self.window.end()
+    }
+
+    /// The record after the gap, and where it ends in its group.
+    fn entry(&mut self, stone: &Stone) -> Result<(Entry<'_>, usize)> {
+        let opened = open(&mut self.opened, &self.window, stone, self.gap)?;
+        self.window.entry(stone, opened, self.gap.at)
+    }
+
+    /// The same, with all that it lies in.
+    fn record(&mut self, stone: &Stone) -> Result<(StoneRecord, usize)> {
+        let opened = open(&mut self.opened, &self.window, stone, self.gap)?;
+        let (entry, end) = self.window.entry(stone, opened, self.gap.at)?;
+        Ok((self.window.record(opened, &entry, end), end))
+    }
+
+    /// Moves the gap behind the record after it, which was read and ends there.
+    fn pass(&mut self, end: usize) {
+        if let Some(passed) = &mut self.passed {
+            passed.push(self.gap);
+        }
+        match &self.opened {
+            Some(opened) if opened.len() == end => self.move_to(Gap { group: opened.end, at: 0 }),
+            _ => self.gap.at = end,
+        }
+    }
+
+    fn move_to(&mut self, gap: Gap) {
+        if self.gap.group != gap.group {
+            self.opened = None;
+        }
+        self.gap = gap;
+    }
+
+    fn passed(&mut self, stone: &Stone) -> Result<&mut Vec<Gap>> {
         if self.passed.is_none() {
+            let reached = self.gap;
+            self.move_to(self.first());
             let mut passed = Vec::new();
-            let mut at = self.start;
-            while at < self.gap {
-                passed.push(at);
-                at += self.window.intact(stone, at)?.len as u64;
+            while self.gap != reached {
+                passed.push(self.gap);
+                match self.entry(stone).map(|(_, end)| end) {
+                    Ok(end) => self.pass(end),
+                    Err(error) => {
+                        self.move_to(reached);
+                        return Err(error);
+                    }
+                }
             }
             self.passed = Some(passed);
         }
         Ok(self.passed.get_or_insert_default())
+    }
+}
+
+/// The group at the gap, opened once.
+fn open<'a>(opened: &'a mut Option<Opened>, window: &Window, stone: &Stone, gap: Gap) -> Result<&'a Opened> {
+    match opened {
+        Some(opened) => Ok(opened),
+        None => Ok(opened.insert(window.open(stone, gap.group)?)),
     }
 }

@@ -4,34 +4,35 @@ use std::sync::Arc;
 
 use super::blocks::partition_point;
 use super::format::{put_u40, u40};
+use super::place::Place;
 use super::reader::Stone;
 use super::record::StoneRecord;
 use crate::error::Result;
 use crate::record::Meta;
 
-/// An expiration and the offset of its record.
+/// An expiration and the place of its record.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Due {
     pub(super) expiration: f64,
-    pub(super) offset: u64,
+    pub(super) place: Place,
 }
 
 impl Due {
     pub(super) const LEN: usize = 13;
 
     /// The entry of a record. What never compares as past never expires and has none.
-    pub(super) fn of(meta: &Meta, offset: u64) -> Option<Due> {
-        meta.expiration.filter(|at| !at.is_nan()).map(|expiration| Due { expiration, offset })
+    pub(super) fn of(meta: &Meta, place: Place) -> Option<Due> {
+        meta.expiration.filter(|at| !at.is_nan()).map(|expiration| Due { expiration, place })
     }
 
     pub(super) fn encode(&self) -> [u8; Due::LEN] {
         let [a, b, c, d, e, f, g, h] = self.expiration.to_le_bytes();
-        let [i, j, k, l, m] = put_u40(self.offset);
+        let [i, j, k, l, m] = put_u40(self.place.0);
         [a, b, c, d, e, f, g, h, i, j, k, l, m]
     }
 
-    fn decode([a, b, c, d, e, f, g, h, offset @ ..]: [u8; Due::LEN]) -> Due {
-        Due { expiration: f64::from_le_bytes([a, b, c, d, e, f, g, h]), offset: u40(offset) }
+    fn decode([a, b, c, d, e, f, g, h, place @ ..]: [u8; Due::LEN]) -> Due {
+        Due { expiration: f64::from_le_bytes([a, b, c, d, e, f, g, h]), place: Place(u40(place)) }
     }
 
     /// The entry with this number.
@@ -41,15 +42,15 @@ impl Due {
 
     /// The record that expires then.
     pub(super) fn record(&self, stone: &Arc<Stone>) -> Result<StoneRecord> {
-        let record = stone.record(self.offset)?;
+        let record = stone.record(self.place)?;
         if record.meta().expiration == Some(self.expiration) {
             return Ok(record);
         }
-        Err(stone.damaged(self.offset, "a record does not expire when its expirations say"))
+        Err(stone.damaged(self.place.group(), "a record does not expire when its expirations say"))
     }
 
     pub(super) fn cmp(&self, other: &Due) -> std::cmp::Ordering {
-        self.expiration.total_cmp(&other.expiration).then(self.offset.cmp(&other.offset))
+        self.expiration.total_cmp(&other.expiration).then(self.place.cmp(&other.place))
     }
 }
 

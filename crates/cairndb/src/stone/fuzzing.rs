@@ -3,17 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::format::{CHECKSUM, FOOTER_LEN, HEADER_LEN, LINE, checksum};
-use super::{Access, BlockCache, Seek, Stone, StoneInfo, StoneRecord, StoneWriter, key_hash};
+use super::format::{ALIGNMENT, CHECKSUM, FOOTER_LEN, HEADER_LEN, LINE, SEALED, checksum};
+use super::symbols::Symbols;
+use super::{Access, BlockCache, Packer, Seek, Stone, StoneInfo, StoneRecord, StoneWriter, key_hash};
 use crate::codec::{Reader, sha256};
 use crate::error::{Code, Result};
 use crate::fuzzing::{MemoryFiles, assert_refusal};
-use crate::record::Entry;
 
 const PATH: &str = "stone";
-/// Where the footer's digests of the regions begin, and where it ends its own.
-const REGIONS_AT: usize = 72;
-const SEALED: usize = 232;
+/// Where the footer's digests of the regions begin.
+const REGIONS_AT: usize = 88;
 
 /// Makes all checks of the file right, as far as its lengths lead to them. What the manifest would say of it.
 pub(crate) fn mend(file: &mut [u8]) -> Option<StoneInfo> {
@@ -25,12 +24,15 @@ pub(crate) fn mend(file: &mut [u8]) -> Option<StoneInfo> {
 
     let mut reader = Reader::new(header);
     reader.take(16)?;
-    let (base_time, salt) = (reader.u64()?, reader.u32()?);
+    let salt = reader.take(8).and_then(|_| reader.u32())?;
     let mut fields = Reader::new(footer);
     fields.take(HEADER_LEN as usize)?;
     let (records, tombstones) = (fields.u64()?, fields.u64()?);
-    let data_end = fields.take(16).and_then(|_| fields.u64())?;
-    mend_records(body, base_time, salt, data_end);
+    let data_start = fields.take(16).and_then(|_| fields.u64())?;
+    let (data_end, content) = (fields.u64()?, fields.u64()?);
+    mend_symbols(body, HEADER_LEN, salt);
+    mend_symbols(body, data_end, salt);
+    mend_groups(body, salt, data_start, data_end);
 
     let mut start = 0;
     for region in 0..4 {
@@ -45,23 +47,34 @@ pub(crate) fn mend(file: &mut [u8]) -> Option<StoneInfo> {
     }
     let digest = sha256(footer.get(..SEALED)?);
     *footer.get_mut(SEALED..)?.first_chunk_mut()? = digest;
-    Some(StoneInfo { size, records, tombstones, digest })
+    Some(StoneInfo { size, content, records, tombstones, digest })
 }
 
-fn mend_records(body: &mut [u8], base_time: u64, salt: u32, data_end: u64) {
+fn mend_symbols(body: &mut [u8], at: u64, salt: u32) {
+    let table = usize::try_from(at).ok().and_then(|at| body.get_mut(at..)?.split_first_chunk_mut::<CHECKSUM>());
+    let Some((crc, rest)) = table else { return };
+    let mut reader = Reader::new(rest);
+    if Symbols::decode(&mut reader).is_some() {
+        let table = rest.get(..reader.position()).unwrap_or_default();
+        *crc = checksum(salt, at, table).to_le_bytes();
+    }
+}
+
+fn mend_groups(body: &mut [u8], salt: u32, data_start: u64, data_end: u64) {
     let end = data_end.min(body.len() as u64) as usize;
-    let mut at = HEADER_LEN as usize;
+    let mut at = data_start.min(end as u64) as usize;
     while at < end {
         let Some((crc, rest)) = body.get_mut(at..end).and_then(<[u8]>::split_first_chunk_mut::<CHECKSUM>) else {
             return;
         };
         let mut reader = Reader::new(rest);
-        if Entry::decode(&mut reader, base_time).is_none() {
+        let len = reader.varint().and_then(|head| usize::try_from(head >> 1).ok());
+        if len.and_then(|len| reader.take(len)).is_none() {
             return;
         }
         let len = reader.position();
         *crc = checksum(salt, at as u64, rest.get(..len).unwrap_or_default()).to_le_bytes();
-        at += CHECKSUM + len;
+        at = (at + CHECKSUM + len).next_multiple_of(ALIGNMENT as usize);
     }
 }
 
@@ -182,8 +195,10 @@ fn found(record: Result<Option<StoneRecord>>, sound: bool) -> Option<Vec<u8>> {
 /// Writes the records to another stone, which must hold the same.
 fn write_again(env: &Arc<MemoryFiles>, stone: &Arc<Stone>, rows: &[Row]) {
     let path = Path::new("again");
+    let sample: Vec<_> = rows.iter().map(|(_, encoded)| encoded.clone()).collect();
+    let packer = Packer::new(&sample, u64::MAX);
     let copy = || -> Result<Arc<Stone>> {
-        let mut writer = StoneWriter::create(&**env, path, 1, 0)?;
+        let mut writer = StoneWriter::create(&**env, path, 1, 0, packer)?;
         let mut cursor = stone.cursor();
         while let Some(record) = cursor.next()? {
             writer.add(record.entry())?;

@@ -1,22 +1,18 @@
 //! The hash index: from a key to the place of its record, in one or two lines.
 
-use super::format::{LINE, PAYLOAD, put_u40, u40};
+use super::format::{PAYLOAD, per_line, put_u40};
+use super::place::Place;
 use super::reader::Stone;
 use crate::error::Result;
-
-/// Slots in a bucket; the entries of one line.
-const SLOTS: u64 = 10;
-/// A fingerprint and an offset.
-const SLOT: usize = 6;
 
 /// The hash of a key, by which every stone finds it.
 pub(crate) fn key_hash(key: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(key)
 }
 
-/// How many buckets keep a hash table of this many keys at a load of at most 0.85.
-fn bucket_count(records: u64) -> u64 {
-    records.saturating_mul(2).div_ceil(17)
+/// How many buckets of so many slots leave one and a half slots free in each, on average.
+fn bucket_count(records: u64, slots: u64) -> u64 {
+    records.saturating_mul(2).div_ceil(2 * slots - 3)
 }
 
 /// The upper 56 bits of a key's hash: the index uses no more of it, so that the writer need not keep more.
@@ -37,9 +33,22 @@ impl Hash56 {
     }
 }
 
-/// Calls `visit` with the offset of each record that may have the hash, until it gives something. What goes wrong with
+/// Calls `visit` with the place of each record that may have the hash, until it gives something. What goes wrong with
 /// one record does not matter if another is the one that is looked for.
-pub(super) fn find<T>(stone: &Stone, hash: u64, mut visit: impl FnMut(u64) -> Result<Option<T>>) -> Result<Option<T>> {
+pub(super) fn find<T>(stone: &Stone, hash: u64, visit: impl FnMut(Place) -> Result<Option<T>>) -> Result<Option<T>> {
+    match stone.footer()?.slot() {
+        4 => find_in::<4, T>(stone, hash, visit),
+        5 => find_in::<5, T>(stone, hash, visit),
+        _ => find_in::<6, T>(stone, hash, visit),
+    }
+}
+
+/// As [`find`], in an index with slots of `N` bytes.
+fn find_in<const N: usize, T>(
+    stone: &Stone,
+    hash: u64,
+    mut visit: impl FnMut(Place) -> Result<Option<T>>,
+) -> Result<Option<T>> {
     let region = &stone.footer()?.index;
     let buckets = region.lines();
     if buckets == 0 {
@@ -51,11 +60,10 @@ pub(super) fn find<T>(stone: &Stone, hash: u64, mut visit: impl FnMut(u64) -> Re
     let mut missed = Ok(None);
     loop {
         let line = stone.line(region, bucket)?;
-        let (slots, _) = line.as_chunks::<SLOT>();
+        let (slots, _) = line.as_chunks::<N>();
         for slot in slots {
-            let offset = offset(slot);
-            if fingerprint(slot) == hash.fingerprint() && offset != FREE {
-                match visit(offset) {
+            if slot.first() == Some(&hash.fingerprint()) && place(slot) != FREE {
+                match visit(place(slot)) {
                     Ok(None) => {}
                     Err(error) => missed = Err(error),
                     found => return found,
@@ -71,39 +79,48 @@ pub(super) fn find<T>(stone: &Stone, hash: u64, mut visit: impl FnMut(u64) -> Re
     }
 }
 
-/// An offset that no record has.
-const FREE: u64 = 0;
+/// A place that no record has.
+const FREE: Place = Place(0);
 /// The bit of a slot's last byte that counts for the reach of its bucket.
 const REACH_BIT: u8 = 0x80;
 
-fn fingerprint([fingerprint, ..]: &[u8; SLOT]) -> u8 {
-    *fingerprint
-}
-
-fn offset([_, a, b, c, d, e]: &[u8; SLOT]) -> u64 {
-    u40([*a, *b, *c, *d, *e & !REACH_BIT])
+/// The place in a slot: all behind the fingerprint but the mark.
+fn place<const N: usize>(slot: &[u8; N]) -> Place {
+    let mut bytes = [0; 8];
+    if let (Some(low), Some((_, stored))) = (bytes.get_mut(..N - 1), slot.split_first()) {
+        low.copy_from_slice(stored);
+    }
+    Place(u64::from_le_bytes(bytes) & ((1 << (8 * (N - 1) - 1)) - 1))
 }
 
 /// In how many buckets after this one records are that have it for their home.
-fn reach(slots: &[[u8; SLOT]]) -> u64 {
-    let marked: u64 = slots.iter().map(|[.., last]| u64::from(last / REACH_BIT)).sum();
+fn reach<const N: usize>(slots: &[[u8; N]]) -> u64 {
+    let marked = slots.iter().filter(|slot| slot.last().is_some_and(|last| last & REACH_BIT != 0)).count();
     // More is not told apart. Nobody gets there without choosing keys for their hashes.
-    if marked == SLOTS { u64::MAX } else { marked }
+    if marked == slots.len() { u64::MAX } else { marked as u64 }
 }
 
-/// How many slots of a bucket are used.
-pub(super) fn used(line: &[u8; PAYLOAD]) -> u64 {
-    line.as_chunks::<SLOT>().0.iter().filter(|slot| offset(slot) != FREE).count() as u64
+/// How many slots of so many bytes are used in a bucket.
+pub(super) fn used(line: &[u8; PAYLOAD], slot: usize) -> u64 {
+    match slot {
+        4 => used_in::<4>(line),
+        5 => used_in::<5>(line),
+        _ => used_in::<6>(line),
+    }
 }
 
-/// What the writer remembers of each record, in 12 bytes: 56 bits of the hash, 40 of the offset.
+fn used_in<const N: usize>(line: &[u8; PAYLOAD]) -> u64 {
+    line.as_chunks::<N>().0.iter().filter(|slot| place(slot) != FREE).count() as u64
+}
+
+/// What the writer remembers of each record, in 12 bytes: 56 bits of the hash, 40 of the place.
 #[derive(Clone, Copy)]
 struct Item([u8; 12]);
 
 impl Item {
-    fn new(hash: u64, offset: u64) -> Item {
+    fn new(hash: u64, Place(place): Place) -> Item {
         let [a, b, c, d, e, f, g, _] = hash.to_be_bytes();
-        let [h, i, j, k, l] = put_u40(offset);
+        let [h, i, j, k, l] = put_u40(place);
         Item([a, b, c, d, e, f, g, h, i, j, k, l])
     }
 
@@ -112,9 +129,13 @@ impl Item {
         Hash56(u64::from_be_bytes([0, a, b, c, d, e, f, g]))
     }
 
-    fn slot(&self) -> [u8; SLOT] {
+    /// The slot is long enough for the place: see `slot_for`.
+    fn slot<const N: usize>(&self) -> [u8; N] {
         let [.., a, b, c, d, e] = self.0;
-        [self.hash().fingerprint(), a, b, c, d, e]
+        let mut slot = [0; N];
+        let bytes = [self.hash().fingerprint(), a, b, c, d, e];
+        slot.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
+        slot
     }
 }
 
@@ -125,41 +146,50 @@ pub(super) struct IndexBuilder {
 }
 
 impl IndexBuilder {
-    pub(super) fn add(&mut self, hash: u64, offset: u64) {
+    pub(super) fn add(&mut self, hash: u64, place: Place) {
         if self.items.len() == self.items.capacity() {
             // Doubling would let a large stone take 24 bytes a record.
             self.items.reserve_exact(self.items.len() / 4 + 64);
         }
-        self.items.push(Item::new(hash, offset));
+        self.items.push(Item::new(hash, place));
     }
 
     /// Gives the buckets to `put`, first to last. In order of their hashes the records stand in order of their home
     /// buckets too, so the table is filled in one pass: each bucket takes what those before it had no room for, then
     /// its own.
-    pub(super) fn write(mut self, mut put: impl FnMut(&[u8; PAYLOAD]) -> Result<()>) -> Result<()> {
-        let buckets = bucket_count(self.items.len() as u64);
+    pub(super) fn write(self, slot: usize, put: impl FnMut(&[u8; PAYLOAD]) -> Result<()>) -> Result<()> {
+        match slot {
+            4 => self.write_slots::<4>(put),
+            5 => self.write_slots::<5>(put),
+            _ => self.write_slots::<6>(put),
+        }
+    }
+
+    fn write_slots<const N: usize>(mut self, mut put: impl FnMut(&[u8; PAYLOAD]) -> Result<()>) -> Result<()> {
+        let in_line = per_line(N);
+        let buckets = bucket_count(self.items.len() as u64, in_line);
         self.items.sort_unstable_by_key(|item| item.hash().0);
-        let wrapped = self.past_the_end(buckets);
+        let wrapped = self.past_the_end(buckets, in_line);
         let (first, last) = self.items.split_at(self.items.len() - wrapped);
         let mut arriving = self.items.iter().map(|item| item.hash().home(buckets)).peekable();
         let mut placing = last.iter().chain(first);
         let mut waiting = wrapped as u64;
         for bucket in 0..buckets {
             let mut line = [0; PAYLOAD];
-            let (slots, _) = line.as_chunks_mut::<SLOT>();
+            let (slots, _) = line.as_chunks_mut::<N>();
             let mut at_home = 0;
             while arriving.next_if_eq(&bucket).is_some() {
                 at_home += 1;
             }
             waiting += at_home;
-            let reach = if at_home == 0 { 0 } else { (waiting - 1) / SLOTS };
-            for (slot, item) in slots.iter_mut().zip(placing.by_ref().take(waiting.min(SLOTS) as usize)) {
+            let reach = if at_home == 0 { 0 } else { (waiting - 1) / in_line };
+            for (slot, item) in slots.iter_mut().zip(placing.by_ref().take(waiting.min(in_line) as usize)) {
                 *slot = item.slot();
             }
-            for [.., last] in slots.iter_mut().take(reach.min(SLOTS) as usize) {
+            for last in slots.iter_mut().take(reach.min(in_line) as usize).filter_map(|slot| slot.last_mut()) {
                 *last |= REACH_BIT;
             }
-            waiting = waiting.saturating_sub(SLOTS);
+            waiting = waiting.saturating_sub(in_line);
             put(&line)?;
         }
         Ok(())
@@ -167,54 +197,58 @@ impl IndexBuilder {
 
     /// How many records, the last ones, find all slots from their home bucket to the last taken, and go to the first.
     /// Those that they push aside there find room before the end, since there are more slots than records.
-    fn past_the_end(&self, buckets: u64) -> usize {
+    fn past_the_end(&self, buckets: u64, slots: u64) -> usize {
         let mut free = 0;
         let mut wrapped = 0;
         for item in &self.items {
-            free = u64::max(free, item.hash().home(buckets) * SLOTS);
-            wrapped += usize::from(free >= buckets * SLOTS);
+            free = u64::max(free, item.hash().home(buckets) * slots);
+            wrapped += usize::from(free >= buckets * slots);
             free += 1;
         }
         wrapped
     }
 }
 
-const _: () = assert!(SLOTS as usize * SLOT == PAYLOAD && LINE as usize == PAYLOAD + 4);
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Lays out an index of these hashes; the offset of the record with hash `i` is `i + 1`.
-    fn build(hashes: &[u64]) -> Vec<[u8; PAYLOAD]> {
+    /// Lays out an index of these hashes; the place of the record with hash `i` is `i + 1`.
+    fn build<const N: usize>(hashes: &[u64]) -> Vec<[u8; PAYLOAD]> {
         let mut index = IndexBuilder::default();
-        hashes.iter().enumerate().for_each(|(i, hash)| index.add(*hash, i as u64 + 1));
+        hashes.iter().enumerate().for_each(|(i, hash)| index.add(*hash, Place(i as u64 + 1)));
         let mut buckets = Vec::new();
         let put = |line: &[u8; PAYLOAD]| {
             buckets.push(*line);
             Ok(())
         };
-        index.write(put).unwrap();
+        index.write(N, put).unwrap();
         buckets
     }
 
-    /// Looks up as [`find`] does; gives the offsets with the hash's fingerprint and how many buckets it took.
-    fn probe(buckets: &[[u8; PAYLOAD]], hash: u64) -> (Vec<u64>, usize) {
+    /// Looks up as [`find`] does; gives the places with the hash's fingerprint and how many buckets it took.
+    fn probe<const N: usize>(buckets: &[[u8; PAYLOAD]], hash: u64) -> (Vec<Place>, usize) {
         let hash = Hash56::new(hash);
         let home = hash.home(buckets.len() as u64) as usize;
-        let reach = reach(buckets[home].as_chunks::<SLOT>().0).min(buckets.len() as u64 - 1) as usize;
-        let slots = (0..=reach).flat_map(|i| buckets[(home + i) % buckets.len()].as_chunks::<SLOT>().0);
-        let matching = slots.filter(|slot| fingerprint(slot) == hash.fingerprint() && offset(slot) != FREE);
-        (matching.map(offset).collect(), reach + 1)
+        let reach = reach(buckets[home].as_chunks::<N>().0).min(buckets.len() as u64 - 1) as usize;
+        let slots = (0..=reach).flat_map(|i| buckets[(home + i) % buckets.len()].as_chunks::<N>().0);
+        let matching = slots.filter(|slot| slot[0] == hash.fingerprint() && place(slot) != FREE);
+        (matching.map(place).collect(), reach + 1)
     }
 
     fn check(hashes: &[u64]) {
-        let buckets = build(hashes);
-        assert_eq!(buckets.len() as u64, bucket_count(hashes.len() as u64));
-        assert_eq!(buckets.iter().map(used).sum::<u64>(), hashes.len() as u64);
+        check_slots::<4>(hashes);
+        check_slots::<5>(hashes);
+        check_slots::<6>(hashes);
+    }
+
+    fn check_slots<const N: usize>(hashes: &[u64]) {
+        let buckets = build::<N>(hashes);
+        assert_eq!(buckets.len() as u64, bucket_count(hashes.len() as u64, per_line(N)));
+        assert_eq!(buckets.iter().map(|line| used(line, N)).sum::<u64>(), hashes.len() as u64);
         for (i, hash) in hashes.iter().enumerate() {
-            assert!(probe(&buckets, *hash).0.contains(&(i as u64 + 1)), "{hash} of {hashes:?}");
+            assert!(probe::<N>(&buckets, *hash).0.contains(&Place(i as u64 + 1)), "{hash} of {hashes:?}");
         }
     }
 
@@ -244,29 +278,30 @@ mod tests {
     #[test]
     fn a_key_costs_under_eight_bytes_and_is_missed_in_one_or_two_buckets() {
         let hashes: Vec<u64> = (0..50_000_u64).map(|i| key_hash(&i.to_le_bytes())).collect();
-        let buckets = build(&hashes);
-        assert!(buckets.len() * LINE as usize <= hashes.len() * 8);
-        let missing = (50_000..100_000_u64).map(|i| probe(&buckets, key_hash(&i.to_le_bytes())));
+        let buckets = build::<6>(&hashes);
+        assert!(buckets.len() * 64 <= hashes.len() * 8);
+        let missing = (50_000..100_000_u64).map(|i| probe::<6>(&buckets, key_hash(&i.to_le_bytes())));
         let taken: Vec<_> = missing.collect();
         assert!(taken.iter().map(|(_, taken)| taken).sum::<usize>() < 75_000);
         assert!(taken.iter().filter(|(_, taken)| *taken <= 2).count() > 48_000);
-        assert!(taken.iter().map(|(offsets, _)| offsets.len()).sum::<usize>() < 50_000 / 15);
+        assert!(taken.iter().map(|(places, _)| places.len()).sum::<usize>() < 50_000 / 15);
     }
 
     #[test]
     fn a_bucket_reaches_as_far_as_its_records_and_no_further() {
-        let buckets = build(&[vec![0; 33], vec![u64::MAX; 2]].concat());
-        let reaches: Vec<_> = buckets.iter().map(|line| reach(line.as_chunks::<SLOT>().0)).collect();
+        let buckets = build::<6>(&[vec![0; 33], vec![u64::MAX; 2]].concat());
+        let reaches: Vec<_> = buckets.iter().map(|line| reach(line.as_chunks::<6>().0)).collect();
         assert_eq!(reaches, [3, 0, 0, 0, 0]);
-        let crowd = build(&vec![0; 200]);
-        assert_eq!(reach(crowd[0].as_chunks::<SLOT>().0), u64::MAX);
-        assert_eq!(probe(&crowd, 0).1, crowd.len());
+        let crowd = build::<6>(&vec![0; 200]);
+        assert_eq!(reach(crowd[0].as_chunks::<6>().0), u64::MAX);
+        assert_eq!(probe::<6>(&crowd, 0).1, crowd.len());
     }
 
     #[test]
     fn an_item_keeps_what_the_index_needs() {
-        let item = Item::new(0x0123_4567_89ab_cdef, (1 << 40) - 2);
+        let item = Item::new(0x0123_4567_89ab_cdef, Place((1 << 40) - 2));
         assert_eq!(item.hash().0, 0x0001_2345_6789_abcd);
-        assert_eq!(item.slot(), [0xcd, 0xfe, 0xff, 0xff, 0xff, 0xff]);
+        assert_eq!(item.slot::<6>(), [0xcd, 0xfe, 0xff, 0xff, 0xff, 0xff]);
+        assert_eq!(Item::new(0x0123_4567_89ab_cdef, Place(0x0012_3456)).slot::<4>(), [0xcd, 0x56, 0x34, 0x12]);
     }
 }

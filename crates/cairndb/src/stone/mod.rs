@@ -10,11 +10,14 @@ mod expirations;
 mod format;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod group;
 mod index;
+mod place;
 mod reader;
 mod record;
 mod salvage;
 mod source;
+mod symbols;
 mod verify;
 mod writer;
 
@@ -27,6 +30,7 @@ pub(crate) use reader::Stone;
 pub(crate) use record::StoneRecord;
 pub(crate) use salvage::{Gap, Salvage, Salvaged, digest_of};
 pub(crate) use source::{Access, BlockCache};
+pub(crate) use symbols::Packer;
 pub(crate) use verify::Lost;
 pub(crate) use writer::StoneWriter;
 
@@ -35,6 +39,8 @@ pub(crate) use writer::StoneWriter;
 pub(crate) struct StoneInfo {
     /// The length of the file in bytes.
     pub(crate) size: u64,
+    /// The bytes of its records before they were packed.
+    pub(crate) content: u64,
     /// The number of records, tombstones among them.
     pub(crate) records: u64,
     pub(crate) tombstones: u64,

@@ -1,6 +1,7 @@
 //! Reading a stone: opening it lazily, checking whatever is looked at, and finding one key.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -9,13 +10,17 @@ use super::expirations::{Expirations, count_before};
 use super::format::{
     CHECKSUM, FOOTER_LEN, Flaw, Footer, HEADER_LEN, Header, LINE, PAYLOAD, Region, checksum, per_line,
 };
+use super::group::Group;
+use super::place::Place;
 use super::record::{StoneRecord, Window};
 use super::source::{Access, Source};
+use super::symbols::{self, Symbols};
 use super::verify::{self, Damage};
 use super::{StoneInfo, blocks, index};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::progress::Progress;
+use crate::record::Entry;
 use crate::sync::Mutex;
 
 /// A stone that is read.
@@ -34,6 +39,7 @@ pub(crate) struct Stone {
 pub(super) struct Open {
     source: Source,
     footer: Footer,
+    symbols: Option<Box<Symbols>>,
 }
 
 impl Stone {
@@ -58,10 +64,10 @@ impl Stone {
 
     /// The record of a key, a tombstone as well; `hash` is the key's [`key_hash`](super::key_hash).
     pub(crate) fn get(self: &Arc<Self>, key: &[u8], hash: u64) -> Result<Option<StoneRecord>> {
-        index::find(self, hash, |offset| {
+        index::find(self, hash, |place| {
             // A fingerprint may be shared by chance. Only an intact record with another key says so: the key of a
             // damaged one may have been this one.
-            let record = self.record(offset)?;
+            let record = self.record(place)?;
             Ok((record.key() == key).then_some(record))
         })
     }
@@ -76,6 +82,22 @@ impl Stone {
         let mut cursor = self.cursor();
         cursor.seek(place)?;
         Ok(cursor)
+    }
+
+    /// Shows up to so many records, the first few of blocks that a hash picks.
+    pub(crate) fn sample(self: &Arc<Self>, count: u64, show: &mut dyn FnMut(Entry<'_>)) -> Result<()> {
+        const AT_EACH: u64 = 4;
+        let blocks = self.footer()?.block_count;
+        for place in 0..(count / AT_EACH).min(blocks) {
+            let mut cursor = self.cursor();
+            cursor.seek_block(index::key_hash(&place.to_le_bytes()) % blocks)?;
+            for _ in 0..AT_EACH {
+                let Some((entry, end)) = cursor.peek()? else { break };
+                show(entry);
+                cursor.skip(end);
+            }
+        }
+        Ok(())
     }
 
     /// The records with `from <= expiration < upto`, by ascending expiration. A sweep goes on where the last one
@@ -95,18 +117,29 @@ impl Stone {
         verify::verify(self, progress, report)
     }
 
-    /// The record at an offset that the index or the expirations name.
-    pub(super) fn record(self: &Arc<Self>, offset: u64) -> Result<StoneRecord> {
+    /// The record at a place that the index or the expirations name.
+    pub(super) fn record(self: &Arc<Self>, place: Place) -> Result<StoneRecord> {
         let open = self.open()?;
         let window = match open.source {
-            Source::Mapped(_) => Window::new(self, None, HEADER_LEN, open.footer.data_end),
-            // A copy has to begin and end somewhere: with the record's block.
-            Source::Cached(_) => blocks::containing(self, offset)?,
+            Source::Mapped(_) => Window::new(self, None, open.footer.data_start, open.footer.data_end),
+            // A copy has to begin and end somewhere: with the group's block.
+            Source::Cached(_) => blocks::containing(self, place.group())?,
         };
-        window.into_record(self, offset)
+        window.into_record(self, place)
     }
 
-    /// The records that stand between two offsets.
+    /// What packed groups are unpacked with.
+    pub(super) fn symbols(&self) -> Option<&Symbols> {
+        self.open.get()?.symbols.as_deref()
+    }
+
+    /// The records of a group as they were before it was packed.
+    pub(super) fn unpack(&self, at: u64, group: &Group<'_>) -> Result<Vec<u8>> {
+        let records = group.unpack(self.symbols());
+        records.ok_or_else(|| self.damaged(at, "a group holds codes that stand for nothing"))
+    }
+
+    /// The groups that stand between two offsets.
     pub(super) fn window(self: &Arc<Self>, start: u64, end: u64) -> Result<Window> {
         let part = self.open()?.source.part(&self.path, start..end)?;
         Ok(Window::new(self, part, start, end))
@@ -114,7 +147,7 @@ impl Stone {
 
     /// The payload of a line. Checked on every read: a rotten index must not turn a key into a missing one.
     pub(super) fn line(&self, region: &Region, number: u64) -> Result<[u8; PAYLOAD]> {
-        let Open { source, footer } = self.open()?;
+        let Open { source, footer, .. } = self.open()?;
         let offset = number.checked_mul(LINE).and_then(|skip| region.offset.checked_add(skip));
         let offset = offset.filter(|_| number < region.lines());
         let offset = offset.ok_or_else(|| self.damaged(region.offset, format!("its {} are cut", region.name)))?;
@@ -180,6 +213,27 @@ impl Stone {
         }
     }
 
+    /// Whether both tables of symbols are sound. Reading needs one of them.
+    pub(super) fn check_symbols(&self, mut report: impl FnMut(u64, Error)) -> Result<()> {
+        let Open { source, footer, .. } = self.open()?;
+        for place in footer.symbols() {
+            let start = place.start;
+            if let Err(error) = self.read_symbols(source, footer, place) {
+                report(start, error);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_symbols(&self, source: &Source, footer: &Footer, place: Range<u64>) -> Result<Option<Box<Symbols>>> {
+        let (start, len) = (place.start, place.end - place.start);
+        let read = symbols::read(&source.read(&self.path, place)?, start, footer.header.salt);
+        match read {
+            Some((symbols, read)) if read == len => Ok(symbols),
+            _ => Err(self.damaged(start, "a table of symbols fails its checksum")),
+        }
+    }
+
     fn load(&self) -> Result<Open> {
         let source = Source::open(&*self.env, &self.path, &self.access)?;
         let len = source.len();
@@ -198,10 +252,18 @@ impl Stone {
         if footer.header.table != self.table {
             return Err(self.damaged(at, "the file belongs to another table"));
         }
-        if (footer.records, footer.tombstones) != (self.info.records, self.info.tombstones) {
+        let StoneInfo { records, tombstones, content, .. } = self.info;
+        if (footer.records, footer.tombstones, footer.content) != (records, tombstones, content) {
             return Err(self.damaged(at, "the manifest has other counts of records"));
         }
-        Ok(Open { source, footer })
+        let symbols = if footer.has_symbols() {
+            let [first, again] = footer.symbols();
+            let symbols = self.read_symbols(&source, &footer, first);
+            symbols.or_else(|error| self.read_symbols(&source, &footer, again).map_err(|_| error))?
+        } else {
+            None
+        };
+        Ok(Open { source, footer, symbols })
     }
 
     fn refused(&self, at: u64, flaw: Flaw) -> Error {

@@ -1,8 +1,10 @@
-//! Records as they are read: checked where they stand, without copying what is in memory already.
+//! Records as they are read: checked where they stand, and without copying what is in memory as it is.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::format::{CHECKSUM, Header, checksum};
+use super::group::{Group, nth_entry};
+use super::place::Place;
 use super::reader::Stone;
 use crate::codec::Reader;
 use crate::error::Result;
@@ -12,42 +14,43 @@ use crate::record::{Entry, Meta};
 #[derive(Clone)]
 pub(crate) struct StoneRecord {
     bytes: Bytes,
-    place: Place,
+    parts: Parts,
 }
 
 impl StoneRecord {
     pub(crate) fn key(&self) -> &[u8] {
-        self.bytes.slice(self.place.key_at, self.place.key_len)
+        self.bytes.slice(self.parts.key_at..self.parts.value_at)
     }
 
     /// Empty for a tombstone.
     pub(crate) fn value(&self) -> &[u8] {
-        self.bytes.slice(self.place.key_at + self.place.key_len, self.place.value_len)
+        self.bytes.slice(self.parts.value_at..self.parts.end)
     }
 
     pub(crate) fn meta(&self) -> &Meta {
-        &self.place.meta
+        &self.parts.meta
     }
 
     pub(crate) fn entry(&self) -> Entry<'_> {
-        Entry { key: self.key(), meta: self.place.meta, value: self.value() }
-    }
-
-    /// Where the record ends and the next one begins.
-    pub(super) fn end(&self) -> u64 {
-        self.place.end
+        Entry { key: self.key(), meta: self.parts.meta, value: self.value() }
     }
 }
 
-/// Where the parts of a record are that was checked.
+/// Where the parts of a record are in [`Bytes`]; the value follows the key and ends the record.
 #[derive(Clone)]
-struct Place {
+struct Parts {
     meta: Meta,
-    /// Index in [`Bytes`]; the value follows the key.
     key_at: usize,
-    key_len: usize,
-    value_len: usize,
-    end: u64,
+    value_at: usize,
+    end: usize,
+}
+
+impl Parts {
+    /// Those of an entry that ends there.
+    fn of(entry: &Entry<'_>, end: usize) -> Parts {
+        let value_at = end - entry.value.len();
+        Parts { meta: entry.meta, key_at: value_at - entry.key.len(), value_at, end }
+    }
 }
 
 /// Bytes of a stone in memory.
@@ -55,7 +58,7 @@ struct Place {
 enum Bytes {
     /// The whole mapped file.
     Mapped(Arc<Stone>),
-    /// A part of the file, shared with the cache.
+    /// A part of the file that is shared with the cache, or a group that was unpacked.
     Copied(Arc<[u8]>),
 }
 
@@ -67,13 +70,13 @@ impl Bytes {
         }
     }
 
-    /// A part that was found within the bytes when the record was checked.
-    fn slice(&self, at: usize, len: usize) -> &[u8] {
-        self.all().get(at..at + len).unwrap_or_default()
+    /// A part that was found within the bytes when it was checked.
+    fn slice(&self, range: Range<usize>) -> &[u8] {
+        self.all().get(range).unwrap_or_default()
     }
 }
 
-/// A range of the data in which records stand back to back.
+/// A range of the data in which groups stand back to back.
 pub(super) struct Window {
     bytes: Bytes,
     /// The file offset of the first of the bytes.
@@ -90,58 +93,101 @@ impl Window {
         }
     }
 
-    /// Where the last record of the window ends.
+    /// Where the last group of the window ends.
     pub(super) fn end(&self) -> u64 {
         self.end
     }
 
-    /// The record at a file offset.
-    pub(super) fn record(&self, stone: &Stone, at: u64) -> Result<StoneRecord> {
-        Ok(StoneRecord { place: self.place(stone, at)?, bytes: self.bytes.clone() })
-    }
-
-    /// The record at a file offset, for a window that is not needed any more.
-    pub(super) fn into_record(self, stone: &Stone, at: u64) -> Result<StoneRecord> {
-        Ok(StoneRecord { place: self.place(stone, at)?, bytes: self.bytes })
-    }
-
-    /// What is at a file offset, intact or not; `None` if it does not even look like a record.
-    pub(super) fn frame(&self, header: &Header, at: u64) -> Option<Frame<'_>> {
+    /// What is at a file offset, intact or not; `None` if it does not even look like a group.
+    pub(super) fn group(&self, salt: u32, at: u64) -> Option<Group<'_>> {
         let end = usize::try_from(self.end.checked_sub(self.origin)?).ok()?;
         let start = usize::try_from(at.checked_sub(self.origin)?).ok()?;
-        Frame::read(self.bytes.all().get(start..end)?, at, header)
+        Group::read(self.bytes.all().get(start..end)?, at, salt)
     }
 
-    /// The record at a file offset, checked, where it stands.
-    pub(super) fn intact(&self, stone: &Stone, at: u64) -> Result<Frame<'_>> {
-        let frame = self.frame(&stone.footer()?.header, at);
-        let frame = frame.ok_or_else(|| stone.damaged(at, "there is no record where one should be"))?;
-        if frame.intact { Ok(frame) } else { Err(stone.damaged(at, "a record fails its checksum")) }
+    /// The group at a file offset, checked.
+    fn intact(&self, stone: &Stone, at: u64) -> Result<Group<'_>> {
+        let group = self.group(stone.footer()?.header.salt, at);
+        let group = group.ok_or_else(|| stone.damaged(at, "there is no group of records where one should be"))?;
+        if group.intact { Ok(group) } else { Err(stone.damaged(at, "a group of records fails its checksum")) }
     }
 
-    fn place(&self, stone: &Stone, at: u64) -> Result<Place> {
-        let Frame { entry: Entry { key, meta, value }, len, .. } = self.intact(stone, at)?;
-        let end = at + len as u64;
-        let key_at = (end - self.origin) as usize - value.len() - key.len();
-        Ok(Place { meta, key_at, key_len: key.len(), value_len: value.len(), end })
+    /// The group at a file offset, checked, with its records as they were before they were packed.
+    pub(super) fn open(&self, stone: &Stone, at: u64) -> Result<Opened> {
+        let group = self.intact(stone, at)?;
+        let end = at + group.len as u64;
+        let body = if group.packed {
+            Body::Unpacked(stone.unpack(at, &group)?.into())
+        } else {
+            let body_at = (at - self.origin) as usize + group.body_at;
+            Body::InPlace(body_at..body_at + group.body.len())
+        };
+        Ok(Opened { body, start: at, end })
+    }
+
+    /// The record at a place, for a window that is not needed any more.
+    pub(super) fn into_record(self, stone: &Stone, place: Place) -> Result<StoneRecord> {
+        let (at, number) = (place.group(), place.number());
+        let group = self.intact(stone, at)?;
+        let base_time = stone.footer()?.header.base_time;
+        let missing = || stone.damaged(at, "a group does not hold a record that it should");
+        if group.packed {
+            let codes = group.codes().nth(number).flatten();
+            let record = codes.and_then(|codes| stone.symbols()?.unpack(codes, |record| Arc::<[u8]>::from(record)));
+            let record = record.ok_or_else(missing)?;
+            let (entry, end) = nth_entry(&record, base_time, 0).ok_or_else(missing)?;
+            let parts = Parts::of(&entry, end);
+            return Ok(StoneRecord { bytes: Bytes::Copied(record), parts });
+        }
+        let (entry, end) = nth_entry(group.body, base_time, number).ok_or_else(missing)?;
+        let parts = Parts::of(&entry, (at - self.origin) as usize + group.body_at + end);
+        Ok(StoneRecord { bytes: self.bytes, parts })
+    }
+
+    /// The record that begins so many bytes behind the first of the group's records, and where it ends.
+    pub(super) fn entry<'a>(&'a self, stone: &Stone, opened: &'a Opened, at: usize) -> Result<(Entry<'a>, usize)> {
+        let records = match &opened.body {
+            Body::InPlace(range) => self.bytes.slice(range.clone()),
+            Body::Unpacked(bytes) => bytes,
+        };
+        let base_time = stone.footer()?.header.base_time;
+        let mut reader = Reader::new(records.get(at..).unwrap_or_default());
+        let entry = Entry::decode(&mut reader, base_time);
+        let entry = entry.ok_or_else(|| stone.damaged(opened.start, "a group holds what is no record"))?;
+        Ok((entry, at + reader.position()))
+    }
+
+    /// A record of the group, which ends there, with all that it lies in.
+    pub(super) fn record(&self, opened: &Opened, entry: &Entry<'_>, end: usize) -> StoneRecord {
+        let (bytes, start) = match &opened.body {
+            Body::InPlace(range) => (self.bytes.clone(), range.start),
+            Body::Unpacked(bytes) => (Bytes::Copied(Arc::clone(bytes)), 0),
+        };
+        StoneRecord { bytes, parts: Parts::of(entry, start + end) }
     }
 }
 
-/// A record in its frame: a checksum, then the encoded record.
-pub(super) struct Frame<'a> {
-    pub(super) entry: Entry<'a>,
-    /// Of checksum and record.
-    pub(super) len: usize,
-    pub(super) intact: bool,
+/// A group that was checked and, if it was packed, unpacked.
+pub(super) struct Opened {
+    body: Body,
+    /// The file offset at which it begins.
+    start: u64,
+    /// The file offset at which it ends and the next one begins.
+    pub(super) end: u64,
 }
 
-impl<'a> Frame<'a> {
-    pub(super) fn read(bytes: &'a [u8], at: u64, header: &Header) -> Option<Frame<'a>> {
-        let mut reader = Reader::new(bytes);
-        let crc = reader.u32()?;
-        let entry = Entry::decode(&mut reader, header.base_time)?;
-        let len = reader.position();
-        let intact = checksum(header.salt, at, bytes.get(CHECKSUM..len)?) == crc;
-        Some(Frame { entry, len, intact })
+enum Body {
+    /// A range of the window's bytes.
+    InPlace(Range<usize>),
+    Unpacked(Arc<[u8]>),
+}
+
+impl Opened {
+    /// The length of its records.
+    pub(super) fn len(&self) -> usize {
+        match &self.body {
+            Body::InPlace(range) => range.len(),
+            Body::Unpacked(bytes) => bytes.len(),
+        }
     }
 }

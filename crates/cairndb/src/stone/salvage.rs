@@ -1,22 +1,25 @@
 //! Reading what is left of a damaged stone: the records that can be proved good, past those that cannot.
 //!
-//! A record stands where the one before it ends, and its checksum is bound to the file and to the place. Where there is
-//! none, the next one is looked for at every byte. One that is found like this counts only if it ends where a sound one
+//! A group stands where the one before it ends, and its checksum is bound to the file and to the place. Where there is
+//! none, the next one is looked for at every place at which a group may begin. One that is found like this counts only if it ends where a sound one
 //! follows, or where a block or the data ends: a single checksum of 32 bits might be right by chance.
 //!
 //! The footer is not needed: the header at the front holds all that the checksums depend on, and the other way round.
 //! The index is not used but to tell which key a damaged record had.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::StoneInfo;
 use super::blocks;
-use super::format::{FOOTER_LEN, Flaw, Footer, HEADER_LEN, Header};
+use super::format::{ALIGNMENT, FOOTER_LEN, Flaw, Footer, HEADER_LEN, Header, SEALED, SYMBOLS_LIMIT};
+use super::group::{Group, entries, only_key};
 use super::index::{self, key_hash};
+use super::place::Place;
 use super::reader::{Stone, damaged};
-use super::record::Frame;
 use super::source::{Access, BlockCache};
+use super::symbols::{self, Symbols};
 use crate::codec::sha256;
 use crate::env::{Env, File, Mode};
 use crate::error::{Error, Result};
@@ -60,6 +63,8 @@ pub(crate) struct Salvage {
     path: PathBuf,
     file: Box<dyn File>,
     header: Header,
+    /// What packed groups are unpacked with; if both tables are damaged they are lost.
+    symbols: Option<Box<Symbols>>,
     /// What the footer says, if it is sound.
     sealed: Option<Sealed>,
     /// Where records end: the end of the data, or of the file.
@@ -70,6 +75,8 @@ pub(crate) struct Salvage {
     window: Vec<u8>,
     origin: u64,
     last: Option<Vec<u8>>,
+    /// The records of the group before `at` that were not given yet.
+    found: VecDeque<Salvaged>,
     gap: Option<Gap>,
     /// What was left out.
     pub(crate) gaps: Vec<Gap>,
@@ -102,19 +109,22 @@ impl Salvage {
             return Err(damaged(path, 0, "it belongs to another table"));
         }
         let end = footer.as_ref().map_or(len, |(footer, _)| footer.data_end);
+        let (symbols, start) = read_symbols(&*file, len, &header, footer.as_ref().map(|(footer, _)| footer));
         let sealed = footer.map(|(footer, digest)| Sealed::new(env, path, &footer, len, digest)).transpose()?;
         Ok(Salvage {
             env: Arc::clone(env),
             path: path.to_path_buf(),
             file,
             header,
+            symbols,
             sealed,
             end,
-            at: HEADER_LEN,
-            next_block: (0, HEADER_LEN),
+            at: start,
+            next_block: (0, start),
             window: Vec::new(),
             origin: 0,
             last: None,
+            found: VecDeque::new(),
             gap: None,
             gaps: Vec::new(),
             budget: len.saturating_mul(64).saturating_add(1 << 20),
@@ -142,21 +152,24 @@ impl Salvage {
 
     /// The next sound record with a key above the one before; `None` at the end.
     pub(crate) fn next(&mut self) -> Option<Salvaged> {
-        while self.at < self.end {
+        while self.found.is_empty() && self.at < self.end {
             let searching = self.gap.is_some();
-            match self.record(self.at, !searching) {
-                Some((record, end)) if !searching || self.is_confirmed(end) => {
+            match self.group(self.at, !searching) {
+                Some((found, end)) if !searching || self.is_confirmed(end, &found) => {
                     if let Some(mut gap) = self.gap.take() {
                         gap.end = self.at;
-                        gap.before = Some(record.key.clone());
+                        gap.before = found.front().map(|record| record.key.clone());
                         self.gaps.push(gap);
                     }
                     self.at = end;
-                    self.last = Some(record.key.clone());
-                    return Some(record);
+                    self.last = found.back().map(|record| record.key.clone());
+                    self.found = found;
                 }
                 _ => self.skip(),
             }
+        }
+        if let Some(record) = self.found.pop_front() {
+            return Some(record);
         }
         if let Some(gap) = self.gap.take() {
             self.gaps.push(Gap { end: self.end, ..gap });
@@ -173,13 +186,13 @@ impl Salvage {
         self.gaps.push(Gap { start: self.end, end: self.end, what, after, before: None, likely: None });
     }
 
-    /// Goes on to the next place at which a record may begin.
+    /// Goes on to the next place at which a group may begin.
     fn skip(&mut self) {
         if self.gap.is_none() {
             self.gap = Some(Gap {
                 start: self.at,
                 end: self.at,
-                what: "a record fails its checksum".into(),
+                what: "a group of records fails its checksum".into(),
                 after: self.last.clone(),
                 before: None,
                 likely: self.likely(),
@@ -195,44 +208,44 @@ impl Salvage {
                 self.end.min((self.at / PAGE + 1) * PAGE)
             }
             None if self.budget == 0 => block,
-            None => self.at + 1,
+            None => self.at + ALIGNMENT,
         };
     }
 
-    /// The key of the damaged record here, if the index leads from that key to this place.
+    /// The key of the damaged group's only record here, if the index leads from that key to this place.
     fn likely(&mut self) -> Option<Vec<u8>> {
         let stone = Arc::clone(&self.sealed.as_ref()?.stone);
         let (at, header) = (self.at, self.header);
         let end = self.block_after(at);
         self.fill(at, end).ok()?;
-        let frame = Frame::read(self.bytes_from(at)?, at, &header)?;
-        let found = index::find(&stone, key_hash(frame.entry.key), |offset| Ok((offset == at).then_some(())));
-        let fits = self.last.as_deref().is_none_or(|last| last < frame.entry.key);
-        (fits && found.ok()?.is_some()).then(|| frame.entry.key.to_vec())
+        let group = Group::read(self.bytes_from(at)?, at, header.salt)?;
+        let key = only_key(&group.unpack(self.symbols.as_deref())?, header.base_time)?;
+        let found = index::find(&stone, key_hash(&key), |place| Ok((place == Place::new(at, 0)).then_some(())));
+        let fits = self.last.as_ref().is_none_or(|last| *last < key);
+        (fits && found.ok()?.is_some()).then_some(key)
     }
 
-    /// A record that was searched for: does something sound follow?
-    fn is_confirmed(&mut self, end: u64) -> bool {
-        let known_end = self.is_sealed() && (end == self.end || end == self.block_after(end - 1));
-        known_end || self.record(end, false).is_some()
+    /// A group that was searched for: does something sound follow its records?
+    fn is_confirmed(&mut self, end: u64, found: &VecDeque<Salvaged>) -> bool {
+        if self.is_sealed() && (end == self.end || end == self.block_after(end - 1)) {
+            return true;
+        }
+        let next = self.group(end, false).and_then(|(mut next, _)| next.pop_front());
+        next.is_some_and(|next| found.back().is_none_or(|last| last.key < next.key))
     }
 
-    /// The sound record at a place, and where it ends. If `whole`, as much is read as the record seems to need, up to the
-    /// end of its block.
-    fn record(&mut self, at: u64, whole: bool) -> Option<(Salvaged, u64)> {
+    /// The records of the sound group at a place, and where it ends. If `whole`, as much is read as the group seems to
+    /// need, up to the end of its block.
+    fn group(&mut self, at: u64, whole: bool) -> Option<(VecDeque<Salvaged>, u64)> {
         let limit = self.block_after(at);
         if !self.has(at, limit.min(at + PAGE)) {
             self.fill(at, limit.min(at + CHUNK)).ok()?;
         }
         loop {
-            let header = self.header;
-            if let Some(frame) = Frame::read(self.bytes_from(at)?, at, &header) {
-                let (len, end) = (frame.len as u64, at + frame.len as u64);
-                let follows = self.last.as_deref().is_none_or(|last| last < frame.entry.key);
-                let sound = frame.intact && follows && end <= self.end;
-                let salvaged =
-                    |entry: Entry<'_>| Salvaged { key: entry.key.into(), meta: entry.meta, value: entry.value.into() };
-                let found = sound.then(|| (salvaged(frame.entry), end));
+            if let Some(group) = Group::read(self.bytes_from(at)?, at, self.header.salt) {
+                let (len, end) = (group.len as u64, at + group.len as u64);
+                let sound = group.intact && end <= self.end;
+                let found = if sound { self.records(&group).map(|found| (found, end)) } else { None };
                 self.budget = self.budget.saturating_sub(len);
                 return found;
             }
@@ -242,6 +255,21 @@ impl Salvage {
             }
             self.fill(at, limit.min(at + 2 * (have - at))).ok()?;
         }
+    }
+
+    /// The records of an intact group, if they can be unpacked and follow those before.
+    fn records(&self, group: &Group<'_>) -> Option<VecDeque<Salvaged>> {
+        let records = group.unpack(self.symbols.as_deref())?;
+        let mut found = VecDeque::<Salvaged>::new();
+        for entry in entries(&records, self.header.base_time) {
+            let entry = entry?;
+            let last = found.back().map(|last| &last.key).or(self.last.as_ref());
+            if last.is_some_and(|last| last.as_slice() >= entry.key) {
+                return None;
+            }
+            found.push_back(Salvaged { key: entry.key.into(), meta: entry.meta, value: entry.value.into() });
+        }
+        Some(found)
     }
 
     /// Where the block ends in which a place is: the end of all where that is not known.
@@ -288,7 +316,8 @@ impl Salvage {
 
 impl Sealed {
     fn new(env: &Arc<dyn Env>, path: &Path, footer: &Footer, size: u64, digest: [u8; 32]) -> Result<Self> {
-        let info = StoneInfo { size, records: footer.records, tombstones: footer.tombstones, digest };
+        let Footer { records, tombstones, content, .. } = *footer;
+        let info = StoneInfo { size, content, records, tombstones, digest };
         let access = Access::Cached(Arc::new(BlockCache::new(CACHE)?));
         let stone = Stone::new(Arc::clone(env), path.to_path_buf(), footer.header.table, info.clone(), access);
         Ok(Sealed { stone: Arc::new(stone), info })
@@ -303,8 +332,28 @@ impl Sealed {
 fn read_footer(file: &dyn File, len: u64) -> Option<(Footer, [u8; 32])> {
     let mut bytes = [0; FOOTER_LEN as usize];
     file.read_exact_at(&mut bytes, len.checked_sub(FOOTER_LEN)?).ok()?;
-    let digest = sha256(bytes.get(..232)?);
+    let digest = sha256(bytes.get(..SEALED)?);
     Some((Footer::decode(&bytes, len, &digest).ok()?, digest))
+}
+
+/// The symbols, from whichever table is sound, and where groups begin.
+fn read_symbols(file: &dyn File, len: u64, header: &Header, footer: Option<&Footer>) -> (Option<Box<Symbols>>, u64) {
+    let read = |start: u64, end: u64| {
+        let mut bytes = vec![0; end.saturating_sub(start) as usize];
+        file.read_exact_at(&mut bytes, start).ok()?;
+        symbols::read(&bytes, start, header.salt)
+    };
+    match footer {
+        Some(footer) => {
+            let tables = footer.symbols().into_iter().filter_map(|place| read(place.start, place.end));
+            (tables.map(|(symbols, _)| symbols).next().flatten(), footer.data_start)
+        }
+        None => match read(HEADER_LEN, len.min(HEADER_LEN + SYMBOLS_LIMIT)) {
+            Some((symbols, len)) => (symbols, HEADER_LEN + len),
+            // The first group is searched for.
+            None => (None, HEADER_LEN),
+        },
+    }
 }
 
 fn read_header(file: &dyn File, path: &Path) -> Result<Header> {

@@ -6,8 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::blocks;
 use super::expirations::Due;
-use super::format::{Footer, HEADER_LEN, LINE, Region};
+use super::format::{Footer, LINE, Region};
+use super::group::{Group, entries, only_key};
 use super::index::{self, key_hash};
+use super::place::{IN_GROUP, Place};
 use super::reader::Stone;
 use super::record::Window;
 use super::source::{Access, BlockCache};
@@ -57,6 +59,7 @@ pub(super) fn verify(stone: &Stone, progress: &Progress, report: &mut dyn FnMut(
     };
     let mut check = Check { stone: &stone, footer, progress, report, reported: None };
     check.result(0, stone.check_header());
+    check.symbols()?;
     footer.regions().into_iter().try_for_each(|region| check.digest(region))?;
     let expiring = check.data()?;
     check.index()?;
@@ -98,6 +101,11 @@ impl Check<'_> {
         self.result(region.offset, result)
     }
 
+    fn symbols(&mut self) -> Result<()> {
+        let stone = self.stone;
+        stone.check_symbols(|at, error| self.damage(at, error, Lost::Nothing))
+    }
+
     fn digest(&mut self, region: &Region) -> Result<()> {
         let end = region.offset + region.len;
         let mut sha = Sha256::new();
@@ -116,16 +124,16 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Walks the records from block to block; a block that is damaged costs no more than itself. Gives the sum over
+    /// Walks the groups from block to block; a block that is damaged costs no more than itself. Gives the sum over
     /// those that expire.
     fn data(&mut self) -> Result<u64> {
         let mut walk = Walk::default();
-        let mut from = HEADER_LEN;
+        let mut from = self.footer.data_start;
         for block in 0..self.footer.block_count {
             let Some(start) = self.entry(&self.footer.blocks, blocks::start(self.stone, block)) else {
                 continue;
             };
-            if block == 0 && start == HEADER_LEN {
+            if block == 0 && start == from {
                 continue;
             }
             if start <= from || start >= self.footer.data_end {
@@ -140,8 +148,8 @@ impl Check<'_> {
         }
         self.end_run(&mut walk, None);
         self.indexed(&mut walk)?;
-        let Footer { records, tombstones, expiration_count, .. } = *self.footer;
-        if !walk.lost && walk.counts != [records, tombstones, expiration_count] {
+        let Footer { records, tombstones, expiration_count, content, .. } = *self.footer;
+        if !walk.lost && (walk.counts, walk.content) != ([records, tombstones, expiration_count], content) {
             self.damaged(self.footer.data_end, "the footer has other counts of records", Lost::Nothing);
         }
         Ok(walk.expiring)
@@ -158,20 +166,20 @@ impl Check<'_> {
         };
         let mut at = from;
         while at < to {
-            match window.frame(&self.footer.header, at) {
-                Some(frame) if frame.intact => {
-                    self.record(walk, at, &frame.entry)?;
-                    at += frame.len as u64;
+            match window.group(self.footer.header.salt, at) {
+                Some(group) if group.intact => {
+                    let end = at + group.len as u64;
+                    self.group(walk, at, &group)?;
+                    at = end;
                 }
-                Some(frame) if self.goes_on(&window, at + frame.len as u64) => {
-                    let end = at + frame.len as u64;
-                    let error = self.stone.damaged(at, "a record fails its checksum");
-                    let indexed = self.is_indexed(key_hash(frame.entry.key), at).unwrap_or(false);
-                    walk.lose(error, indexed.then(|| frame.entry.key.to_vec()), at, end);
+                Some(group) if self.goes_on(&window, at + group.len as u64) => {
+                    let end = at + group.len as u64;
+                    let error = self.stone.damaged(at, "a group of records fails its checksum");
+                    walk.lose(error, self.likely(at, &group), at, end);
                     at = end;
                 }
                 _ => {
-                    let error = self.stone.damaged(at, "a record is damaged, and so are those up to the next block");
+                    let error = self.stone.damaged(at, "a group is damaged, and so are those up to the next block");
                     walk.lose(error, None, at, to);
                     break;
                 }
@@ -180,15 +188,41 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Whether the damaged record before `at` was not damaged in its lengths: what follows it is sound.
+    /// Whether the damaged group before `at` was not damaged in its length: what follows it is sound.
     fn goes_on(&self, window: &Window, at: u64) -> bool {
-        at == window.end() || window.frame(&self.footer.header, at).is_some_and(|frame| frame.intact)
+        at == window.end() || window.group(self.footer.header.salt, at).is_some_and(|group| group.intact)
     }
 
-    fn record(&mut self, walk: &mut Walk, at: u64, entry: &Entry<'_>) -> Result<()> {
+    /// The key of a damaged group's only record, if the index leads from that key to this place.
+    fn likely(&self, at: u64, group: &Group<'_>) -> Option<Vec<u8>> {
+        let key = only_key(&self.stone.unpack(at, group).ok()?, self.footer.header.base_time)?;
+        self.is_indexed(key_hash(&key), Place::new(at, 0)).unwrap_or(false).then_some(key)
+    }
+
+    /// A group whose checksum is right.
+    fn group(&mut self, walk: &mut Walk, at: u64, group: &Group<'_>) -> Result<()> {
+        let end = at + group.len as u64;
+        let records = match self.stone.unpack(at, group) {
+            Ok(records) => records,
+            Err(error) => {
+                walk.lose(error, None, at, end);
+                return Ok(());
+            }
+        };
+        walk.content += records.len() as u64;
+        for (number, entry) in (0..).zip(entries(&records, self.footer.header.base_time)) {
+            match entry {
+                Some(entry) if number < IN_GROUP => self.record(walk, Place::new(at, number), &entry)?,
+                _ => walk.lose(self.stone.damaged(at, "a group holds what is no record"), None, at, end),
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, walk: &mut Walk, place: Place, entry: &Entry<'_>) -> Result<()> {
         self.end_run(walk, Some(entry.key));
         if walk.last.as_deref().is_some_and(|last| last >= entry.key) {
-            self.damaged(at, "its keys are out of order", Lost::Key(entry.key.to_vec()));
+            self.damaged(place.group(), "its keys are out of order", Lost::Key(entry.key.to_vec()));
         }
         let last = walk.last.get_or_insert_default();
         last.clear();
@@ -196,11 +230,11 @@ impl Check<'_> {
         let [records, tombstones, expirations] = &mut walk.counts;
         *records += 1;
         *tombstones += u64::from(entry.meta.tombstone);
-        if let Some(due) = Due::of(&entry.meta, at) {
+        if let Some(due) = Due::of(&entry.meta, place) {
             *expirations += 1;
             walk.expiring = walk.expiring.wrapping_add(key_hash(&due.encode()));
         }
-        walk.unindexed.push((key_hash(entry.key), at));
+        walk.unindexed.push((key_hash(entry.key), place));
         if walk.unindexed.len() >= BATCH {
             self.indexed(walk)?;
         }
@@ -211,14 +245,15 @@ impl Check<'_> {
     /// of their keys nearly every look would be a read from disk.
     fn indexed(&mut self, walk: &mut Walk) -> Result<()> {
         walk.unindexed.sort_unstable();
-        for (hash, at) in walk.unindexed.drain(..) {
+        for (hash, place) in walk.unindexed.drain(..) {
             self.progress.check()?;
-            let error = match self.is_indexed(hash, at) {
+            let at = place.group();
+            let error = match self.is_indexed(hash, place) {
                 Ok(true) => continue,
                 Ok(false) => self.stone.damaged(at, "its index does not lead to a record"),
                 Err(error) => error,
             };
-            let lost = match self.stone.record(at) {
+            let lost = match self.stone.record(place) {
                 Ok(record) => Lost::Key(record.key().to_vec()),
                 Err(_) => Lost::Between { after: None, before: None, likely: None },
             };
@@ -227,8 +262,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn is_indexed(&self, hash: u64, at: u64) -> Result<bool> {
-        let found = index::find(self.stone, hash, |offset| Ok((offset == at).then_some(())))?;
+    fn is_indexed(&self, hash: u64, place: Place) -> Result<bool> {
+        let found = index::find(self.stone, hash, |found| Ok((found == place).then_some(())))?;
         Ok(found.is_some())
     }
 
@@ -256,7 +291,7 @@ impl Check<'_> {
         for number in 0..region.lines() {
             self.progress.check()?;
             let line = self.result(region.offset + number * LINE, self.stone.line(region, number));
-            used = used.zip(line).map(|(used, line)| used + index::used(&line));
+            used = used.zip(line).map(|(used, line)| used + index::used(&line, self.footer.slot()));
         }
         if used.is_some_and(|used| used != self.footer.records) {
             self.damaged(region.offset, "its index has another count of records", Lost::Nothing);
@@ -294,10 +329,12 @@ struct Walk {
     last: Option<Vec<u8>>,
     /// Records, tombstones and expirations.
     counts: [u64; 3],
+    /// Bytes of records.
+    content: u64,
     lost: bool,
     run: Option<Run>,
-    /// Hashes and offsets of records that are still to be looked for in the index.
-    unindexed: Vec<(u64, u64)>,
+    /// Hashes and places of records that are still to be looked for in the index.
+    unindexed: Vec<(u64, Place)>,
     /// A sum over the expirations: it is the same in whichever order they come.
     expiring: u64,
 }
@@ -305,7 +342,7 @@ struct Walk {
 /// Damage after which no sound record came yet. However much of it there is, it takes no memory.
 struct Run {
     error: Error,
-    /// The key of the damaged record if there is one only, and the index has it there.
+    /// The key of the damaged record if it is one only, and the index has it there.
     likely: Option<Vec<u8>>,
     places: u64,
     start: u64,

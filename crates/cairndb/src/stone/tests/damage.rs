@@ -121,20 +121,29 @@ fn check_damaged(env: &Arc<MemoryEnv>, info: &StoneInfo, model: &Model, bytes: V
     }
 }
 
-fn stone(model: &Model) -> (Arc<MemoryEnv>, StoneInfo, Vec<u8>) {
+fn stone(model: &Model, packer: Option<Packer>) -> (Arc<MemoryEnv>, StoneInfo, Vec<u8>) {
     let env = Arc::new(MemoryEnv::default());
-    let info = write(&*env, Path::new(PATH), model, 256);
+    let info = write_packed(&*env, Path::new(PATH), model, 256, packer);
     let bytes = env.bytes(Path::new(PATH));
     (env, info, bytes)
 }
 
 #[test]
 fn no_flipped_bit_gives_a_wrong_answer_or_goes_unnoticed() {
+    flip_bits(None, 0..8);
+}
+
+#[test]
+fn no_flipped_bit_of_packed_records_gives_a_wrong_answer_or_goes_unnoticed() {
+    flip_bits(packer(&sample()), 2..4);
+}
+
+fn flip_bits(packer: Option<Packer>, bits: std::ops::Range<u32>) {
     let model = sample();
-    let (env, info, bytes) = stone(&model);
-    assert!((2000..3072).contains(&bytes.len()), "{}", bytes.len());
+    let (env, info, bytes) = stone(&model, packer);
+    assert!((1500..3500).contains(&bytes.len()), "{}", bytes.len());
     for byte in 0..bytes.len() {
-        for bit in 0..8 {
+        for bit in bits.clone() {
             let mut damaged = bytes.clone();
             damaged[byte] ^= 1 << bit;
             check_damaged(&env, &info, &model, damaged, &format!("bit {bit} of byte {byte}"));
@@ -144,8 +153,13 @@ fn no_flipped_bit_gives_a_wrong_answer_or_goes_unnoticed() {
 
 #[test]
 fn no_run_of_zeros_gives_a_wrong_answer_or_goes_unnoticed() {
+    fill_with_zeros(None);
+    fill_with_zeros(packer(&sample()));
+}
+
+fn fill_with_zeros(packer: Option<Packer>) {
     let model = sample();
-    let (env, info, bytes) = stone(&model);
+    let (env, info, bytes) = stone(&model, packer);
     for len in [1, 16, 64, 512] {
         for start in (0..bytes.len() - len).step_by(len.min(16)) {
             let mut damaged = bytes.clone();
@@ -161,10 +175,10 @@ fn no_run_of_zeros_gives_a_wrong_answer_or_goes_unnoticed() {
 fn no_block_in_the_wrong_place_gives_a_wrong_answer_or_goes_unnoticed() {
     // Records of one length, so that blocks fit in each other's places record for record.
     let model: Model = (0..64_u64).map(|i| (vec![b'a', i as u8], (meta(1, None), vec![i as u8; 53]))).collect();
-    let (env, info, bytes) = stone(&model);
+    let (env, info, bytes) = stone(&model, None);
     for len in [64, 256] {
         for from in (32..bytes.len() - len).step_by(64) {
-            for to in [32, 96, 32 + 4 * 64, 32 + 9 * 64, bytes.len() - 272 - len, bytes.len() - 272 - 2 * len] {
+            for to in [32, 96, 32 + 4 * 64, 32 + 9 * 64, bytes.len() - 288 - len, bytes.len() - 288 - 2 * len] {
                 let mut damaged = bytes.clone();
                 damaged.copy_within(from..from + len, to);
                 if damaged != bytes {
@@ -179,7 +193,7 @@ fn no_block_in_the_wrong_place_gives_a_wrong_answer_or_goes_unnoticed() {
 fn no_block_of_an_older_file_gives_a_wrong_answer_or_goes_unnoticed() {
     // The same keys with older values: only the salt tells the files' blocks apart.
     let model = |value: u8| (0..64).map(|i| (vec![i], (meta(1, None), vec![value; 50]))).collect::<Model>();
-    let (env, _, older) = stone(&model(1));
+    let (env, _, older) = stone(&model(1), None);
     env.remove(Path::new(PATH)).unwrap();
     let info = write(&*env, Path::new(PATH), &model(2), 256);
     let bytes = env.bytes(Path::new(PATH));

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::stone::format::{LINE, checksum};
+use crate::stone::format::{FOOTER_LEN, LINE, SEALED, checksum};
 
 const PATH: &str = "1.stone";
 
@@ -89,11 +89,11 @@ fn an_index_that_leads_astray_everywhere_ends_every_search() {
     let (env, info, mut bytes) = stone();
     let footer = open(&env, Path::new(PATH), &info, Access::Mapped).footer().unwrap().clone();
     for fingerprint in [0, 77] {
-        for offset in [1_u64, 32, footer.data_end - 1, footer.data_end, (1 << 39) - 1, (1 << 40) - 1] {
-            let [o @ .., _, _, _] = offset.to_le_bytes();
+        for offset in [1_u64, 80, 2 * footer.data_end - 1, 2 * footer.data_end, (1 << 23) - 1, (1 << 24) - 1] {
+            let [o @ .., _, _, _, _, _] = offset.to_le_bytes();
             let slot = [&[fingerprint], &o[..]].concat();
             for line in 0..footer.index.lines() {
-                forge(&mut bytes, footer.index.offset + line * LINE, &slot.repeat(10));
+                forge(&mut bytes, footer.index.offset + line * LINE, &slot.repeat(15));
             }
             assert!(exercise(&env, &info, bytes.clone()) > 0);
         }
@@ -101,31 +101,57 @@ fn an_index_that_leads_astray_everywhere_ends_every_search() {
 }
 
 #[test]
-fn a_record_that_claims_to_be_enormous() {
+fn a_record_or_a_group_that_claims_to_be_enormous() {
     let (env, info, bytes) = stone();
+    let start = open(&env, Path::new(PATH), &info, Access::Mapped).footer().unwrap().data_start;
     for len in [1 << 20, u64::MAX >> 1, u64::MAX] {
+        let mut record = vec![0x08, 1, 0, 4];
+        crate::codec::put_varint(&mut record, len);
+        record.extend_from_slice(b"key!");
+        let groupd = [&[(record.len() as u8) << 1], &record[..]].concat();
+        let mut group = Vec::new();
+        crate::codec::put_varint(&mut group, len);
+        for payload in [groupd, group] {
+            let mut hostile = bytes.clone();
+            forge(&mut hostile, start, &payload);
+            assert!(exercise(&env, &info, hostile) > 0);
+        }
+    }
+}
+
+#[test]
+fn packed_groups_with_codes_and_lengths_that_are_wrong() {
+    let env = Arc::new(MemoryEnv::default());
+    let info = write_packed(&*env, Path::new(PATH), &sample(), 256, packer(&sample()));
+    let bytes = env.bytes(Path::new(PATH));
+    let start = open(&env, Path::new(PATH), &info, Access::Mapped).footer().unwrap().data_start;
+    let at = start as usize + 4;
+    assert_eq!(bytes[at] & 1, 1, "the first group is packed");
+    let (head, body) = (bytes[at], usize::from(bytes[at] >> 1));
+    for codes in [vec![255; body], vec![254; body], vec![0; body], [vec![1, 255], vec![0; body - 2]].concat()] {
         let mut hostile = bytes.clone();
-        let mut payload = vec![0x08, 1, 0, 4];
-        crate::codec::put_varint(&mut payload, len);
-        payload.extend_from_slice(b"key!");
-        forge(&mut hostile, 32, &payload);
+        forge(&mut hostile, start, &[&[head], &codes[..]].concat());
         assert!(exercise(&env, &info, hostile) > 0);
     }
+    // Codes that are taken for records as they are.
+    let mut plain = bytes.clone();
+    forge(&mut plain, start, &[&[head ^ 1], &bytes[at + 1..at + 1 + body]].concat());
+    assert!(exercise(&env, &info, plain) > 0);
 }
 
 #[test]
 fn a_footer_that_contradicts_itself_under_a_digest_that_is_right() {
     let (env, info, bytes) = stone();
-    let at = bytes.len() - 272;
-    for field in (32..232).step_by(8) {
+    let at = bytes.len() - FOOTER_LEN as usize;
+    for field in (32..SEALED).step_by(8) {
         for value in [0, 1, 63, 64, 1 << 20, u64::MAX / 2, u64::MAX - 63, u64::MAX] {
             let mut hostile = bytes.clone();
             hostile[at + field..at + field + 8].copy_from_slice(&u64::to_le_bytes(value));
             if hostile == bytes {
                 continue;
             }
-            let digest = crate::codec::sha256(&hostile[at..at + 232]);
-            hostile[at + 232..at + 264].copy_from_slice(&digest);
+            let digest = crate::codec::sha256(&hostile[at..at + SEALED]);
+            hostile[at + SEALED..at + SEALED + 32].copy_from_slice(&digest);
             exercise(&env, &StoneInfo { digest, ..info.clone() }, hostile);
         }
     }

@@ -24,7 +24,12 @@ type Model = BTreeMap<Vec<u8>, (Meta, Vec<u8>)>;
 
 /// Writes a stone with blocks of `block` bytes.
 fn write(env: &dyn Env, path: &Path, model: &Model, block: u64) -> StoneInfo {
-    let mut writer = StoneWriter::create(env, path, TABLE, BASE).unwrap();
+    write_packed(env, path, model, block, None)
+}
+
+/// The same, with groups that are packed.
+fn write_packed(env: &dyn Env, path: &Path, model: &Model, block: u64, packer: Option<Packer>) -> StoneInfo {
+    let mut writer = StoneWriter::create(env, path, TABLE, BASE, packer).unwrap();
     writer.block = block;
     for (key, (meta, value)) in model {
         writer.add(Entry { key, meta: *meta, value }).unwrap();
@@ -70,6 +75,16 @@ fn sample() -> Model {
         model.insert(key, (meta, Vec::from(value)));
     }
     model
+}
+
+/// What packs the records of a model.
+fn packer(model: &Model) -> Option<Packer> {
+    let encode = |(key, (meta, value)): (&Vec<u8>, &(Meta, Vec<u8>))| {
+        let mut record = Vec::new();
+        Entry { key, meta: *meta, value }.encode(BASE, &mut record);
+        record
+    };
+    Packer::new(&model.iter().map(encode).collect::<Vec<_>>(), u64::MAX)
 }
 
 /// The keys that expire before `upto`, by ascending expiration.

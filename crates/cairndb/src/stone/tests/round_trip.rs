@@ -115,10 +115,14 @@ fn walk(stone: &Arc<Stone>, model: &Model, steps: &[Step]) {
 
 proptest! {
     #[test]
-    fn a_stone_reads_as_a_map_of_its_records(model in models(200), block in 1..2000_u64, steps in steps()) {
+    fn a_stone_reads_as_a_map_of_its_records(
+        model in models(200), block in 1..2000_u64, steps in steps(), packed in 0..3_usize,
+    ) {
         let env = Arc::new(MemoryEnv::default());
         let path = Path::new("1.stone");
-        let info = write(&*env, path, &model, block);
+        // With symbols that fit, and with those of other records, so that some groups are packed and some are not.
+        let packer = [None, packer(&model), packer(&sample())].into_iter().nth(packed).flatten();
+        let info = write_packed(&*env, path, &model, block, packer);
         prop_assert_eq!(info.size, env.bytes(path).len() as u64);
         prop_assert_eq!(info.records, model.len() as u64);
         prop_assert_eq!(info.tombstones, model.values().filter(|(meta, _)| meta.tombstone).count() as u64);
@@ -154,9 +158,14 @@ fn stones_of_the_real_environment_read_the_same() {
 }
 
 fn check_model(model: &Model) -> StoneInfo {
+    check_packed(model, packer(&sample()));
+    check_packed(model, None)
+}
+
+fn check_packed(model: &Model, packer: Option<Packer>) -> StoneInfo {
     let env = Arc::new(MemoryEnv::default());
     let path = Path::new("1.stone");
-    let info = write(&*env, path, model, 4096);
+    let info = write_packed(&*env, path, model, 4096, packer);
     for access in ways() {
         let stone = open(&env, path, &info, access);
         check_all(&stone, model);
@@ -226,5 +235,43 @@ fn a_record_outlives_its_stone_and_its_file() {
         let record = stone.get(b"key/007", key_hash(b"key/007")).unwrap().unwrap();
         drop(stone);
         assert_eq!((record.key(), record.value()), (&b"key/007"[..], &b"a value of 7a value of 7"[..]));
+    }
+}
+
+#[test]
+fn packed_records_take_less_room_and_several_share_a_group() {
+    let model: Model = (0..1000_u32)
+        .map(|i| {
+            (format!("user:{i:07}").into_bytes(), (meta(1, None), format!("user-{i:07}@example.com").into_bytes()))
+        })
+        .collect();
+    let env = Arc::new(MemoryEnv::default());
+    let plain = write(&*env, Path::new("1.stone"), &model, 4096);
+    let packed = write_packed(&*env, Path::new("2.stone"), &model, 4096, packer(&model));
+    assert_eq!((plain.content, plain.records), (packed.content, packed.records));
+    assert!(packed.size * 2 < plain.size, "{packed:?} {plain:?}");
+    let stone = open(&env, Path::new("2.stone"), &packed, Access::Mapped);
+    check_all(&stone, &model);
+    let mut sampled = 0;
+    stone
+        .sample(100, &mut |entry| {
+            assert_eq!(model[entry.key].1, entry.value);
+            sampled += 1;
+        })
+        .unwrap();
+    assert!((1..=100).contains(&sampled), "{sampled}");
+}
+
+#[test]
+fn large_values_are_packed_and_enormous_ones_are_not() {
+    let text = |len: usize| "the quick brown fox jumps over the lazy dog. ".repeat(len / 45).into_bytes();
+    let model: Model = [(1, 5_000), (2, 60_000), (3, 250_000), (4, 600_000)]
+        .map(|(key, len)| (vec![key], (meta(1, None), text(len))))
+        .into();
+    let env = Arc::new(MemoryEnv::default());
+    let info = write_packed(&*env, Path::new("1.stone"), &model, 4096, packer(&model));
+    assert!((600_000..800_000).contains(&info.size), "{info:?}");
+    for access in ways() {
+        check_all(&open(&env, Path::new("1.stone"), &info, access), &model);
     }
 }

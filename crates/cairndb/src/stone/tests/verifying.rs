@@ -38,8 +38,8 @@ fn a_damaged_value_costs_its_own_key_and_the_offset_is_that_of_its_record() {
     let (env, info, mut bytes) = stone();
     let key = find(&bytes, b"key/012");
     bytes[key + 9] ^= 1;
-    // Before the key: checksum, head, version, time, two lengths.
-    let offset = key as u64 - 9;
+    // Before the key: checksum and length of the group, head, version, time, two lengths.
+    let offset = key as u64 - 10;
     let expected = between(b"key/011", b"key/013", Some(b"key/012"));
     assert_eq!(lost(&env, &info, bytes), [(offset, expected)]);
 }
@@ -49,7 +49,7 @@ fn a_damaged_key_is_bounded_by_its_neighbours() {
     let (env, info, mut bytes) = stone();
     let key = find(&bytes, b"key/012");
     bytes[key + 6] ^= 4;
-    assert_eq!(lost(&env, &info, bytes), [(key as u64 - 9, between(b"key/011", b"key/013", None))]);
+    assert_eq!(lost(&env, &info, bytes), [(key as u64 - 10, between(b"key/011", b"key/013", None))]);
 }
 
 #[test]
@@ -69,17 +69,65 @@ fn a_damaged_length_costs_no_more_than_the_rest_of_its_block() {
 fn all_records_damaged_is_one_report() {
     let (env, info, mut bytes) = stone();
     let last = find(&bytes, b"key/039") + 7;
-    bytes[32..last].fill(0xee);
-    assert_eq!(lost(&env, &info, bytes), [(32, Lost::Between { after: None, before: None, likely: None })]);
+    bytes[40..last].fill(0xee);
+    assert_eq!(lost(&env, &info, bytes), [(40, Lost::Between { after: None, before: None, likely: None })]);
+}
+
+/// The sample in packed groups of several records each.
+fn packed() -> (Arc<MemoryEnv>, StoneInfo, Vec<u8>) {
+    let env = Arc::new(MemoryEnv::default());
+    let info = write_packed(&*env, Path::new(PATH), &sample(), 256, packer(&sample()));
+    let bytes = env.bytes(Path::new(PATH));
+    (env, info, bytes)
+}
+
+#[test]
+fn a_damaged_group_costs_its_records_and_no_others() {
+    let (env, info, mut bytes) = packed();
+    let stone = open(&env, Path::new(PATH), &info, Access::Mapped);
+    let start = stone.footer().unwrap().data_start as usize;
+    let second = (start + 5 + usize::from(bytes[start + 4] >> 1)).next_multiple_of(4);
+    bytes[second + 20] ^= 1;
+    let lost = lost(&env, &info, bytes);
+    let [(at, Lost::Between { after: Some(after), before: Some(before), likely: None })] = lost.as_slice() else {
+        panic!("{lost:?}");
+    };
+    assert_eq!(*at, second as u64);
+    let stone = open(&env, Path::new(PATH), &info, Access::Mapped);
+    let unreadable: Vec<_> = sample().into_keys().filter(|key| get(&stone, key).is_err()).collect();
+    let between: Vec<_> = sample().into_keys().filter(|key| after < key && key < before).collect();
+    assert!((2..=8).contains(&between.len()) && unreadable == between, "{unreadable:?} {between:?}");
+}
+
+#[test]
+fn either_table_of_symbols_is_enough() {
+    let (env, info, bytes) = packed();
+    let tables = open(&env, Path::new(PATH), &info, Access::Mapped).footer().unwrap().symbols();
+    let damage = |tables: &[&std::ops::Range<u64>]| {
+        let mut bytes = bytes.clone();
+        tables.iter().for_each(|table| bytes[table.start as usize + 30] ^= 1);
+        bytes
+    };
+    for table in &tables {
+        env.put(Path::new(PATH), damage(&[table]));
+        let stone = open(&env, Path::new(PATH), &info, Access::Mapped);
+        assert!(sample().iter().all(|(key, record)| get(&stone, key).unwrap().as_ref() == Some(record)));
+        let mut damages = Vec::new();
+        stone.verify(&Default::default(), &mut |damage| damages.push((damage.offset, damage.lost))).unwrap();
+        // The table, and the digest of the data.
+        assert_eq!(damages, [(table.start, Lost::Nothing), (0, Lost::Nothing)]);
+    }
+    let [first, again] = &tables;
+    assert_eq!(lost(&env, &info, damage(&[first, again])), [(first.start, Lost::Everything)]);
 }
 
 #[test]
 fn a_damaged_bucket_names_the_keys_that_can_no_longer_be_found() {
     let (env, info, mut bytes) = stone();
-    // 40 records take 5 buckets; the blocks and the expirations follow them.
+    // 40 records take 3 buckets; the blocks and the expirations follow them.
     let stone = open(&env, Path::new(PATH), &info, Access::Mapped);
     let index = stone.footer().unwrap().index;
-    assert_eq!(index.len, 5 * LINE);
+    assert_eq!(index.len, 3 * LINE);
     bytes[index.offset as usize + 2 * LINE as usize + 30] ^= 4;
     let lost = lost(&env, &info, bytes);
     let stone = open(&env, Path::new(PATH), &info, Access::Mapped);
@@ -201,7 +249,7 @@ fn a_file_that_was_written_wrong_is_noticed_though_its_checksums_are_right() {
     assert_one(&counts, "other counts", &Lost::Nothing);
     let blocks = wrong(|bytes, footer| bytes[footer.blocks.offset as usize + 4 + 2 * 5..][..5].fill(0));
     assert_one(&blocks[..1], "blocks are out of order", &Lost::Nothing);
-    let first = wrong(|bytes, footer| bytes[footer.blocks.offset as usize + 4] = 33);
+    let first = wrong(|bytes, footer| bytes[footer.blocks.offset as usize + 4] = 44);
     assert!(first.iter().any(|(_, lost)| *lost != Lost::Nothing), "{first:?}");
 }
 
@@ -209,19 +257,19 @@ fn a_file_that_was_written_wrong_is_noticed_though_its_checksums_are_right() {
 fn an_index_that_was_written_wrong_is_noticed() {
     let slots = |bytes: &[u8], footer: &Footer| {
         let slots = (0..footer.index.lines())
-            .flat_map(|line| (0..10).map(move |slot| (footer.index.offset + line * LINE) as usize + 4 + slot * 6));
-        let (used, free): (Vec<_>, Vec<_>) = slots.partition(|slot| bytes[slot + 1..slot + 6] != [0; 5]);
+            .flat_map(|line| (0..15).map(move |slot| (footer.index.offset + line * LINE) as usize + 4 + slot * 4));
+        let (used, free): (Vec<_>, Vec<_>) = slots.partition(|slot| bytes[slot + 1..slot + 4] != [0; 3]);
         (used, free)
     };
     let forgotten = wrong(|bytes, footer| {
         let slot = slots(bytes, footer).0[7];
-        bytes[slot + 1..slot + 6].fill(0);
+        bytes[slot + 1..slot + 4].fill(0);
     });
     let [(message, Lost::Key(_)), (count, Lost::Nothing)] = forgotten.as_slice() else { panic!("{forgotten:?}") };
     assert!(message.contains("does not lead") && count.contains("another count"), "{forgotten:?}");
     let invented = wrong(|bytes, footer| {
         let slot = slots(bytes, footer).1[0];
-        bytes[slot + 1] = 32;
+        bytes[slot + 1] = 80;
     });
     assert_one(&invented, "another count", &Lost::Nothing);
 }
@@ -263,13 +311,14 @@ fn records_that_were_written_out_of_order_are_noticed() {
 
 fn record_bounds(bytes: &[u8]) -> Vec<(usize, usize)> {
     let mut bounds = Vec::new();
-    let mut at = 32;
+    let mut at = 40;
     for _ in 0..40 {
         let mut reader = crate::codec::Reader::new(&bytes[at + 4..]);
-        Entry::decode(&mut reader, BASE).unwrap();
+        let head = reader.varint().unwrap();
+        reader.take(head as usize >> 1).unwrap();
         let end = at + 4 + reader.position();
         bounds.push((at, end));
-        at = end;
+        at = end.next_multiple_of(4);
     }
     bounds
 }

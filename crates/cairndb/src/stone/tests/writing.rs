@@ -12,7 +12,7 @@ fn records_out_of_order_are_refused() {
     let env = MemoryEnv::default();
     for (i, (first, second)) in [("b", "a"), ("a", "a"), ("a", ""), ("", ""), ("ab", "a")].into_iter().enumerate() {
         let path = format!("{i}.stone");
-        let mut writer = StoneWriter::create(&env, Path::new(&path), TABLE, BASE).unwrap();
+        let mut writer = StoneWriter::create(&env, Path::new(&path), TABLE, BASE, None).unwrap();
         writer.add(Entry { key: first.as_bytes(), meta: meta(1, None), value: b"" }).unwrap();
         let error = writer.add(Entry { key: second.as_bytes(), meta: meta(1, None), value: b"" }).unwrap_err();
         assert_eq!(error.code(), Code::Internal);
@@ -24,7 +24,7 @@ fn a_stone_does_not_replace_a_file() {
     let env = MemoryEnv::default();
     let path = Path::new("1.stone");
     env.put(path, b"precious".to_vec());
-    let error = StoneWriter::create(&env, path, TABLE, BASE).err().unwrap();
+    let error = StoneWriter::create(&env, path, TABLE, BASE, None).err().unwrap();
     assert_eq!((error.code(), error.path()), (Code::Io, Some(path)));
     assert_eq!(env.bytes(path), b"precious");
 }
@@ -46,7 +46,7 @@ fn a_full_disk_is_an_error_at_whatever_byte() {
     for capacity in (1..size).step_by(40_001).chain([size - 1]) {
         let env = MemoryEnv::default();
         env.capacity.store(capacity, Ordering::Relaxed);
-        let mut writer = StoneWriter::create(&env, Path::new("1.stone"), TABLE, BASE).unwrap();
+        let mut writer = StoneWriter::create(&env, Path::new("1.stone"), TABLE, BASE, None).unwrap();
         let added = model.iter().try_for_each(|(key, (meta, value))| writer.add(Entry { key, meta: *meta, value }));
         let error = added.and_then(|()| writer.finish()).unwrap_err();
         assert_eq!(error.code(), Code::Full, "{capacity}");
@@ -75,5 +75,5 @@ fn the_format_has_not_changed() {
     assert_eq!(&bytes[..12], b"CAIRNSTN\x01\0\0\0");
     assert_eq!(&bytes[bytes.len() - 8..], b"CAIRNEND");
     let hex: String = sha256(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!((info.size, hex.as_str()), (2320, "56890996b39ac5a09d8f38063abe45b22e3351ff1c880f0155f308be422e2e6f"));
+    assert_eq!((info.size, hex.as_str()), (2336, "b8b17c5c2b95a67aa1cc642734cd441fb9bb93a26016e3d2b9f71904ff350cbf"));
 }

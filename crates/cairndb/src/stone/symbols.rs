@@ -1,0 +1,217 @@
+//! Symbol tables: the strings of bytes that stand often in the records of a stone, each written as one byte.
+//!
+//! The method is FSST (P. Boncz, T. Neumann, V. Leis: *FSST: Fast Random Access String Compression*, PVLDB 13, 2020):
+//! up to 255 symbols of 1 to 8 bytes, chosen for the stone from a sample of its records. A code is the number of a
+//! symbol, or 255 and then a byte that stands for itself. So each group can be unpacked by itself, at the price of a
+//! load and a store for each code; what packs blocks of many records smaller has to unpack a block to read one.
+
+use super::format::{ALIGNMENT, CHECKSUM, checksum};
+use crate::codec::Reader;
+
+/// The code in front of a byte that stands for itself.
+const ESCAPE: u8 = 255;
+/// The longest symbol.
+const LONGEST: usize = 8;
+/// So many codes are unpacked without taking memory for it.
+const SHORT: usize = 64;
+/// What packing has to save to be worth the time that reading takes longer: an eighth.
+const WORTH: usize = 8;
+
+/// Reads the table with which bytes from an offset of a file begin, behind its checksum, and says how many that are.
+/// `None` if it is damaged.
+pub(super) fn read(bytes: &[u8], at: u64, salt: u32) -> Option<(Option<Box<Symbols>>, u64)> {
+    let (crc, table) = bytes.split_first_chunk::<CHECKSUM>()?;
+    let mut reader = Reader::new(table);
+    let symbols = Symbols::decode(&mut reader)?;
+    let taken = table.get(..reader.position())?;
+    let len = ((CHECKSUM + taken.len()) as u64).next_multiple_of(ALIGNMENT);
+    (checksum(salt, at, taken) == u32::from_le_bytes(*crc)).then_some((symbols, len))
+}
+
+/// What the codes of a stone stand for.
+pub(super) struct Symbols {
+    symbols: [Symbol; 256],
+}
+
+/// A symbol; of no length where there is none.
+#[derive(Clone, Copy, Default)]
+struct Symbol {
+    /// Its bytes, the first in the lowest bits.
+    value: u64,
+    len: u8,
+}
+
+impl Symbols {
+    /// Appends the table: the number of symbols, a byte for the length of each, and their bytes. Nothing but a zero
+    /// stands for no table.
+    pub(super) fn encode(symbols: Option<&Symbols>, out: &mut Vec<u8>) {
+        let symbols = || symbols.iter().flat_map(|table| &table.symbols).take_while(|symbol| symbol.len > 0);
+        out.push(symbols().count() as u8);
+        out.extend(symbols().map(|symbol| symbol.len));
+        for Symbol { value, len } in symbols() {
+            out.extend(value.to_le_bytes().into_iter().take(usize::from(*len)));
+        }
+    }
+
+    /// Reads what [`Symbols::encode`] wrote.
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Option<Option<Box<Symbols>>> {
+        let count = usize::from(reader.u8()?);
+        if count == 0 {
+            return Some(None);
+        }
+        let mut symbols = Symbols::none();
+        let lengths = reader.take(count)?;
+        for (symbol, len) in symbols.symbols.iter_mut().zip(lengths) {
+            let mut bytes = [0; LONGEST];
+            bytes.get_mut(..usize::from(*len))?.copy_from_slice(reader.take(usize::from(*len))?);
+            *symbol = Symbol { value: u64::from_le_bytes(bytes), len: *len };
+        }
+        lengths.iter().all(|len| *len > 0).then_some(Some(symbols))
+    }
+
+    fn none() -> Box<Symbols> {
+        Box::new(Symbols { symbols: [Symbol::default(); 256] })
+    }
+
+    /// Calls `take` with the bytes that codes stand for; `None` if one of them stands for nothing.
+    pub(super) fn unpack<T>(&self, codes: &[u8], take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        // Each code stores the eight bytes of the longest symbol and moves on by the length of its own.
+        let mut small = [0; (SHORT + 1) * LONGEST];
+        let mut large = Vec::new();
+        let out = if codes.len() <= SHORT {
+            &mut small[..]
+        } else {
+            large.resize((codes.len() + 1) * LONGEST, 0);
+            &mut large
+        };
+        let len = self.unpack_to(codes, out)?;
+        out.get(..len).map(take)
+    }
+
+    fn unpack_to(&self, codes: &[u8], out: &mut [u8]) -> Option<usize> {
+        let mut at = 0;
+        let mut codes = codes.iter();
+        while let Some(code) = codes.next() {
+            let place = out.get_mut(at..)?.first_chunk_mut::<LONGEST>()?;
+            if *code == ESCAPE {
+                *place.first_mut()? = *codes.next()?;
+                at += 1;
+                continue;
+            }
+            let Symbol { value, len } = self.symbols.get(usize::from(*code))?;
+            if *len == 0 {
+                return None;
+            }
+            *place = value.to_le_bytes();
+            at += usize::from(*len);
+        }
+        Some(at)
+    }
+}
+
+/// Packs the groups of a stone that is written.
+pub(crate) struct Packer {
+    compressor: fsst::Compressor,
+    symbols: Box<Symbols>,
+}
+
+impl Packer {
+    /// Chooses the symbols for about `content` bytes of which these are a sample. `None` if they would save too little.
+    pub(crate) fn new(sample: &[Vec<u8>], content: u64) -> Option<Packer> {
+        let parts: Vec<&[u8]> = sample.iter().map(Vec::as_slice).collect();
+        let compressor = fsst::Compressor::train(&parts);
+        let mut symbols = Symbols::none();
+        let chosen = compressor.symbol_table().iter().zip(compressor.symbol_lengths());
+        for (symbol, (value, len)) in symbols.symbols.iter_mut().zip(chosen) {
+            *symbol = Symbol { value: value.to_u64(), len: *len };
+        }
+        let packer = Packer { compressor, symbols };
+        let size: usize = parts.iter().map(|part| part.len()).sum();
+        let packed: usize = parts.iter().map(|part| packer.pack(part).len()).sum();
+        let saved = size.saturating_sub(packed);
+        let mut table = Vec::new();
+        Symbols::encode(Some(&packer.symbols), &mut table);
+        // The table stands there twice.
+        let pays = (saved as u64).saturating_mul(content) > (4 * table.len() * size) as u64;
+        (saved * WORTH > size && pays).then_some(packer)
+    }
+
+    pub(super) fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// Codes that stand for the bytes; more than those perhaps.
+    pub(super) fn pack(&self, bytes: &[u8]) -> Vec<u8> {
+        self.compressor.compress(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn packer() -> Packer {
+        let sample: Vec<Vec<u8>> = (0..500).map(|i| format!("user-{i}@example.com").into_bytes()).collect();
+        Packer::new(&sample, 1 << 20).unwrap()
+    }
+
+    fn read(table: &[u8]) -> Option<Option<Box<Symbols>>> {
+        let mut reader = Reader::new(table);
+        Symbols::decode(&mut reader).filter(|_| reader.is_empty())
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_packed_is_unpacked_with_the_table_that_was_written(
+            parts in proptest::collection::vec(prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..20),
+                "[a-z0-9@.]{0,40}".prop_map(String::into_bytes),
+            ], 0..20),
+        ) {
+            let packer = packer();
+            let mut table = Vec::new();
+            Symbols::encode(Some(packer.symbols()), &mut table);
+            let symbols = read(&table).flatten().unwrap();
+            let bytes = parts.concat();
+            prop_assert_eq!(symbols.unpack(&packer.pack(&bytes), <[u8]>::to_vec), Some(bytes));
+        }
+
+        #[test]
+        fn strange_codes_are_refused_or_stand_for_something_bounded(codes: Vec<u8>) {
+            let packer = packer();
+            if let Some(len) = packer.symbols().unpack(&codes, <[u8]>::len) {
+                prop_assert!(len <= codes.len() * LONGEST);
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_none_is_one_byte_and_a_wrong_one_is_refused() {
+        let mut table = Vec::new();
+        Symbols::encode(None, &mut table);
+        assert_eq!(table, [0]);
+        assert!(read(&table).unwrap().is_none());
+        assert!(read(&[1, 2, b'a', b'b']).flatten().is_some());
+        for wrong in [&[][..], &[1], &[1, 0], &[1, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9], &[1, 2, b'a'], &[2, 1, 0, b'a']] {
+            assert!(read(wrong).is_none(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn codes_without_symbols_and_a_cut_escape_are_refused() {
+        let symbols = read(&[1, 2, b'a', b'b']).flatten().unwrap();
+        assert_eq!(symbols.unpack(&[0, 255, b'!', 0], <[u8]>::to_vec), Some(b"ab!ab".to_vec()));
+        assert_eq!(symbols.unpack(&[1], <[u8]>::len), None);
+        assert_eq!(symbols.unpack(&[0, 255], <[u8]>::len), None);
+    }
+
+    #[test]
+    fn what_does_not_pack_is_left_as_it_is() {
+        let noise: Vec<Vec<u8>> = (0..64_u64).map(|i| crate::codec::sha256(&i.to_le_bytes()).to_vec()).collect();
+        assert!(Packer::new(&noise, 1 << 30).is_none());
+        assert!(Packer::new(&[], 1 << 30).is_none());
+        let text: Vec<Vec<u8>> = (0..9).map(|i| format!("user-{i}@example.com").into_bytes()).collect();
+        assert!(Packer::new(&text, 50).is_none(), "the table would be larger than what it saves");
+    }
+}
