@@ -217,8 +217,8 @@ export const defects = [
   {
     name: 'a merge drops tombstones that still hide something',
     file: source('merge.rs'),
-    from: 'if bottom && row.meta().tombstone {',
-    to: 'if row.meta().tombstone {',
+    from: 'if bottom && entry.meta.tombstone {',
+    to: 'if entry.meta.tombstone {',
     test: model,
   },
   {

@@ -192,7 +192,7 @@ impl Inner {
     /// Writes the frozen memtables of a table into one stone. `None` if nothing is left of them.
     fn flush(&self, frozen: &Frozen, progress: &Progress) -> Result<Option<(Layer, StoneEntry)>> {
         let bottom = frozen.table.levels.load().stones.is_empty();
-        let runs = frozen.memtables.iter().map(|memtable| Run::memtable(memtable, Bounds::all(), u64::MAX)).collect();
+        let runs = frozen.memtables.iter().map(Run::frozen).collect();
         let written = write_stone(self, frozen.table.id, runs, bottom, &AtomicBool::new(false), progress)?;
         if let Some((_, entry)) = &written {
             self.counters.flushed(entry.info.size);

@@ -48,6 +48,7 @@ mod merge;
 mod options;
 mod packed;
 pub mod persistent_kv;
+mod places;
 mod plan;
 mod progress;
 mod read;

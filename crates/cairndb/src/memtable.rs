@@ -1,13 +1,16 @@
 //! What was written since the last flush: ordered in memory, backed by the journal.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
+use std::hint::black_box;
+use std::ops::{Bound, ControlFlow};
 use std::sync::atomic::Ordering;
 
 use foldhash::fast::RandomState;
 
-use crate::record::Meta;
+use crate::error::Result;
+use crate::places::Places;
+use crate::record::{Entry, Meta};
 use crate::slice::{Key, Slice};
 use crate::stone::key_hash;
 use crate::sync::{AtomicUsize, Mutex, RwLock};
@@ -66,39 +69,50 @@ impl Chain {
     }
 }
 
-/// The chains of a memtable: found by their key in two steps, and walked in the order of keys.
-///
-/// A search tree alone would be one structure less. But each step down a large one waits for memory, so that a write in
-/// a table of a million records cost three times as much as in one of a thousand.
+/// The chains of a memtable, in the order in which their keys were first written.
 #[derive(Default)]
 struct Chains {
-    chains: Vec<Chain>,
-    /// Where each key's chain is.
-    places: HashMap<Key, usize, RandomState>,
-    /// The same, by order of the keys.
-    order: BTreeMap<Key, usize>,
+    chains: Vec<(Key, Chain)>,
+    hasher: RandomState,
+    /// Where each key's chain is, by the key's hash.
+    places: Places,
+    /// The same by order of the keys, from the first time on that somebody asked for it. Most memtables get to be stones
+    /// before, and to sort the keys once is much cheaper than to put each in its place when it comes.
+    order: Option<BTreeMap<Key, usize>>,
 }
 
 impl Chains {
+    fn hash(&self, key: &[u8]) -> u32 {
+        (self.hasher.hash_one(key) >> 32) as u32
+    }
+
+    fn place(&self, hash: u32, key: &[u8]) -> Option<usize> {
+        self.places.find(hash, |place| self.chains.get(place).is_some_and(|(other, _)| **other == *key))
+    }
+
     fn get(&self, key: &[u8]) -> Option<&Chain> {
-        self.places.get(key).and_then(|place| self.chains.get(*place))
+        self.chains.get(self.place(self.hash(key), key)?).map(|(_, chain)| chain)
     }
 
     /// Puts a record on top of its key's chain, which is begun if there is none. As [`Chain::push`].
     fn push(&mut self, key: Key, held: Held, snapshots_open: bool) -> (usize, usize) {
-        match self.places.entry(key) {
-            Entry::Occupied(place) => {
-                let chain = self.chains.get_mut(*place.get());
-                chain.map_or((0, 0), |chain| chain.push(held, snapshots_open))
-            }
-            Entry::Vacant(vacant) => {
-                let place = self.chains.len();
-                self.order.insert(vacant.key().clone(), place);
-                vacant.insert(place);
-                self.chains.push(Chain { newest: held, older: Vec::new() });
-                (0, 0)
-            }
+        let hash = self.hash(&key);
+        if let Some(place) = self.place(hash, &key) {
+            let chain = self.chains.get_mut(place);
+            return chain.map_or((0, 0), |(_, chain)| chain.push(held, snapshots_open));
         }
+        let place = self.chains.len();
+        self.places.add(hash, place);
+        if let Some(order) = &mut self.order {
+            order.insert(key.clone(), place);
+        }
+        self.chains.push((key, Chain { newest: held, older: Vec::new() }));
+        (0, 0)
+    }
+
+    /// The keys that were first written after `count` others, with their places.
+    fn keys_after(&self, count: usize) -> impl Iterator<Item = (Key, usize)> {
+        self.chains.iter().enumerate().skip(count).map(|(place, (key, _))| (key.clone(), place))
     }
 }
 
@@ -111,8 +125,9 @@ pub(crate) struct Memtable {
     bytes: AtomicUsize,
 }
 
-/// What a record takes in memory beside its bytes in the journal's frame.
-const OVERHEAD: usize = 240;
+/// What a record takes in memory beside its bytes in the journal's frame, as long as nobody asks for the order: its chain,
+/// and at most three slots of [`Places`].
+const OVERHEAD: usize = size_of::<(Key, Chain)>() + 3 * size_of::<u64>();
 
 impl Memtable {
     /// Memory held, in bytes, about.
@@ -171,9 +186,14 @@ impl Memtable {
         if is_empty_range(bounds) {
             return Vec::new();
         }
+        self.put_in_order();
         let chains = self.chains.read();
-        let range = chains.order.range::<[u8], _>(bounds);
-        let seen = |(key, place): (&Key, &usize)| Some((key.clone(), chains.chains.get(*place)?.at(sequence)?.clone()));
+        let Some(order) = &chains.order else { return Vec::new() };
+        let range = order.range::<[u8], _>(bounds);
+        let seen = |(key, place): (&Key, &usize)| {
+            let (_, chain) = chains.chains.get(*place)?;
+            Some((key.clone(), chain.at(sequence)?.clone()))
+        };
         if reverse {
             range.rev().filter_map(seen).take(max).collect()
         } else {
@@ -184,9 +204,62 @@ impl Memtable {
     /// The newest records of about so many keys, picked by their hashes: every hundredth might end like the others.
     pub(crate) fn sample(&self, count: u64) -> Vec<(Key, Held)> {
         let chains = self.chains.read();
-        let every = (chains.order.len() as u64 / count).max(1);
-        let picked = chains.order.iter().filter(|(key, _)| key_hash(key).is_multiple_of(every));
-        picked.filter_map(|(key, place)| Some((key.clone(), chains.chains.get(*place)?.newest.clone()))).collect()
+        let every = (chains.chains.len() as u64 / count).max(1);
+        let picked = chains.chains.iter().filter(|(key, _)| key_hash(key).is_multiple_of(every));
+        picked.map(|(key, chain)| (key.clone(), chain.newest.clone())).collect()
+    }
+
+    /// Sees to it that the order of the keys is known, and kept from now on.
+    fn put_in_order(&self) {
+        if self.chains.read().order.is_some() {
+            return;
+        }
+        // Sorted without the lock, so that nobody waits for it.
+        let keys: Vec<_> = self.chains.read().keys_after(0).collect();
+        let mut order: BTreeMap<Key, usize> = keys.into_iter().collect();
+        let mut chains = self.chains.write();
+        if chains.order.is_none() {
+            order.extend(chains.keys_after(order.len()));
+            chains.order = Some(order);
+        }
+    }
+
+    /// The places of all records, in the order of their keys, for [`Memtable::newest`] and [`Memtable::visit`].
+    pub(crate) fn sorted(&self) -> Vec<u32> {
+        let chains = self.chains.read();
+        if let Some(order) = &chains.order {
+            return order.values().map(|place| *place as u32).collect();
+        }
+        let key = |place: u32| chains.chains.get(place as usize).map(|(key, _)| key);
+        let mut places: Vec<(u64, u32)> = chains.chains.iter().map(|(key, _)| key.prefix()).zip(0..).collect();
+        // The keys themselves lie far from each other.
+        places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1))));
+        places.iter().map(|(_, place)| *place).collect()
+    }
+
+    /// The newest record at a place.
+    pub(crate) fn newest(&self, place: u32) -> Option<(Key, Held)> {
+        let chains = self.chains.read();
+        chains.chains.get(place as usize).map(|(key, chain)| (key.clone(), chain.newest.clone()))
+    }
+
+    /// Shows the newest records at these places, where they lie, until `visit` breaks off.
+    pub(crate) fn visit(
+        &self,
+        places: &[u32],
+        visit: &mut dyn FnMut(Entry<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<ControlFlow<()>> {
+        let chains = self.chains.read();
+        let there = || places.iter().filter_map(|place| chains.chains.get(*place as usize));
+        // In the order of keys each record lies somewhere else. To touch them all at once is to wait for memory once.
+        let ends = there().map(|(_, chain)| (chain.newest.value.first(), chain.newest.value.last()));
+        black_box(ends.fold(0, |sum, ends| sum ^ ends.0.unwrap_or(&0) ^ ends.1.unwrap_or(&0)));
+        for (key, Chain { newest, .. }) in there() {
+            if visit(Entry { key, meta: newest.meta, value: &newest.value })?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Appends the keys of records that expire before `now`, some of which may have been written again since.
@@ -225,4 +298,79 @@ fn is_empty_range(bounds: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
 pub(crate) fn order_of(number: f64) -> u64 {
     let bits = (number + 0.0).to_bits();
     if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Kind;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn insert(memtable: &Memtable, key: &[u8], sequence: u64) {
+        let frame: Arc<[u8]> = [key, &sequence.to_le_bytes()].concat().into();
+        let meta = Meta {
+            kind: Kind::BYTES,
+            tombstone: false,
+            version: sequence,
+            time: 0,
+            expiration: None,
+            dictionary: None,
+        };
+        let held = Held { sequence, meta, value: Slice::new(&frame, key.len()..frame.len()) };
+        memtable.insert(std::iter::once((Key::new(&frame, 0..key.len()), held)), false);
+    }
+
+    fn paged(memtable: &Memtable) -> Vec<(Vec<u8>, u64)> {
+        let page = memtable.page((Bound::Unbounded, Bound::Unbounded), false, u64::MAX, usize::MAX);
+        page.into_iter().map(|(key, held)| (key.to_vec(), held.sequence)).collect()
+    }
+
+    fn visited(memtable: &Memtable) -> Vec<(Vec<u8>, u64)> {
+        let mut seen = Vec::new();
+        let mut visit = |entry: Entry<'_>| {
+            assert_eq!(entry.value, entry.meta.version.to_le_bytes());
+            seen.push((entry.key.to_vec(), entry.meta.version));
+            Ok(ControlFlow::Continue(()))
+        };
+        assert!(memtable.visit(&memtable.sorted(), &mut visit).unwrap().is_continue());
+        seen
+    }
+
+    proptest! {
+        #[test]
+        fn records_are_in_the_order_of_their_keys_whenever_that_is_asked_for(
+            // Some keys are a part of others, some differ behind their first 8 bytes or are longer than is kept in place.
+            keys in proptest::collection::vec("(|prefix__)[a-c\0]{0,3}(|[xy]{30})", 0..60),
+            // Often never, before the flush.
+            first_asked in 0..120_usize,
+        ) {
+            let memtable = Memtable::default();
+            let mut expected = BTreeMap::new();
+            for (key, sequence) in keys.iter().zip(1..) {
+                insert(&memtable, key.as_bytes(), sequence);
+                expected.insert(key.clone().into_bytes(), sequence);
+                if sequence as usize > first_asked {
+                    prop_assert_eq!(paged(&memtable), expected.clone().into_iter().collect::<Vec<_>>());
+                }
+            }
+            let expected: Vec<_> = expected.into_iter().collect();
+            prop_assert_eq!(visited(&memtable), &*expected);
+            prop_assert_eq!(paged(&memtable), &*expected);
+            prop_assert_eq!(visited(&memtable), expected);
+        }
+    }
+
+    #[test]
+    fn a_visit_ends_where_it_is_broken_off() {
+        let memtable = Memtable::default();
+        (0..100_u8).for_each(|n| insert(&memtable, &[n], u64::from(n) + 1));
+        let mut seen = 0;
+        let mut visit = |_: Entry<'_>| {
+            seen += 1;
+            Ok(if seen == 7 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        assert!(memtable.visit(&memtable.sorted(), &mut visit).unwrap().is_break());
+        assert_eq!(seen, 7);
+    }
 }

@@ -1,5 +1,6 @@
 //! Merging into stones: how memtables become stones, and stones become larger ones.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -81,17 +82,18 @@ fn merge_into(
     progress: &Progress,
 ) -> Result<u64> {
     let mut records = 0;
-    while let Some(row) = merged.next()? {
-        progress.advance(row.entry().len())?;
-        if bottom && row.meta().tombstone {
-            continue;
+    merged.visit(&mut |entry| {
+        progress.advance(entry.len())?;
+        if bottom && entry.meta.tombstone {
+            return Ok(ControlFlow::Continue(()));
         }
-        writer.add(row.entry())?;
+        writer.add(entry)?;
         records += 1;
         if stop.load(Ordering::Relaxed) {
             return Err(Error::new(Code::Closed, "the database was closed during a merge"));
         }
-    }
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok(records)
 }
 

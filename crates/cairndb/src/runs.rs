@@ -14,6 +14,8 @@ use crate::stone::{Seek, Stone, StoneCursor, StoneRecord};
 /// Records taken from a memtable at a time, in the first page and later ones.
 const FIRST_PAGE: usize = 16;
 const PAGE: usize = 512;
+/// Records of a frozen memtable that are shown at a time; it is locked as long as that takes.
+const SHOWN: usize = 64;
 
 /// The keys between two bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +105,7 @@ pub(crate) struct Run {
 
 enum Source {
     Memtable(MemtableWalk),
+    Frozen(FrozenWalk),
     Stone(StoneWalk),
 }
 
@@ -116,6 +119,15 @@ struct MemtableWalk {
     next_page: usize,
 }
 
+/// A walk over all newest records of a memtable that takes no more writes.
+struct FrozenWalk {
+    memtable: Arc<Memtable>,
+    /// Where its records are, in the order of their keys.
+    places: Vec<u32>,
+    /// How many of them were passed.
+    passed: usize,
+}
+
 struct StoneWalk {
     cursor: StoneCursor,
     bounds: Bounds,
@@ -123,6 +135,13 @@ struct StoneWalk {
 }
 
 impl Run {
+    /// The newest records of a memtable that takes no more writes, tombstones too, in key order.
+    pub(crate) fn frozen(memtable: &Arc<Memtable>) -> Self {
+        let mut walk = FrozenWalk { memtable: Arc::clone(memtable), places: memtable.sorted(), passed: 0 };
+        let current = walk.next();
+        Run { source: Source::Frozen(walk), current }
+    }
+
     /// The records of a memtable as a reader at `sequence` sees them, tombstones too, in key order.
     pub(crate) fn memtable(memtable: &Arc<Memtable>, bounds: Bounds, sequence: u64) -> Self {
         Run::memtable_towards(memtable, bounds, sequence, false)
@@ -153,7 +172,9 @@ impl Run {
     /// Bytes of all records of what it walks over, about.
     pub(crate) fn content(&self) -> u64 {
         match &self.source {
-            Source::Memtable(walk) => walk.memtable.bytes() as u64,
+            Source::Memtable(MemtableWalk { memtable, .. }) | Source::Frozen(FrozenWalk { memtable, .. }) => {
+                memtable.bytes() as u64
+            }
             Source::Stone(walk) => walk.cursor.stone().info().content,
         }
     }
@@ -161,8 +182,8 @@ impl Run {
     /// Shows about so many records from all over what it walks over.
     pub(crate) fn sample(&self, count: u64, show: &mut dyn FnMut(Entry<'_>)) -> Result<()> {
         match &self.source {
-            Source::Memtable(walk) => {
-                for (key, held) in walk.memtable.sample(count) {
+            Source::Memtable(MemtableWalk { memtable, .. }) | Source::Frozen(FrozenWalk { memtable, .. }) => {
+                for (key, held) in memtable.sample(count) {
                     show(Entry { key: &key, meta: held.meta, value: &held.value });
                 }
                 Ok(())
@@ -182,6 +203,12 @@ impl Run {
         Ok(if self.current.is_none() { next } else { std::mem::replace(&mut self.current, next) })
     }
 
+    /// Goes on to the next record.
+    fn pass(&mut self) -> Result<()> {
+        self.current = self.source.next()?;
+        Ok(())
+    }
+
     /// Shows the records from here on, where they lie, until `visit` breaks off. After an error the run is in front of the
     /// record that it is about.
     fn visit(&mut self, visit: &mut Visit<'_>) -> Result<()> {
@@ -192,6 +219,7 @@ impl Run {
         }
         match &mut self.source {
             Source::Stone(walk) if !walk.reverse => walk.visit(visit),
+            Source::Frozen(walk) => walk.visit(visit),
             source => {
                 while let Some(row) = source.next()? {
                     if visit(row.entry())?.is_break() {
@@ -208,6 +236,7 @@ impl Source {
     fn next(&mut self) -> Result<Option<Row>> {
         match self {
             Source::Memtable(walk) => Ok(walk.next()),
+            Source::Frozen(walk) => Ok(walk.next()),
             Source::Stone(walk) => walk.next(),
         }
     }
@@ -233,6 +262,31 @@ impl MemtableWalk {
             let reached = Bound::Excluded(last.to_vec());
             if self.reverse { self.bounds.high = reached } else { self.bounds.low = reached }
         }
+    }
+}
+
+impl FrozenWalk {
+    fn next(&mut self) -> Option<Row> {
+        let place = self.places.get(self.passed)?;
+        self.passed += 1;
+        self.memtable.newest(*place).map(|(key, held)| Row::Held(key, held))
+    }
+
+    /// As [`Run::visit`].
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<()> {
+        for places in self.places.get(self.passed..).unwrap_or_default().chunks(SHOWN) {
+            let mut seen = 0;
+            let outcome = self.memtable.visit(places, &mut |entry| {
+                let flow = visit(entry)?;
+                seen += 1;
+                Ok(flow)
+            });
+            self.passed += seen;
+            if outcome?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -263,8 +317,9 @@ pub(crate) struct Merged {
     /// Newest first.
     runs: Vec<Run>,
     reverse: bool,
-    /// The runs that stand at the next key, reused from call to call.
-    at_next: Vec<usize>,
+    /// The runs that stand at the key that was given last, newest first. They pass it when the next one is asked for, so
+    /// that its record can be shown where it lies.
+    at_key: Vec<usize>,
 }
 
 impl Merged {
@@ -272,20 +327,22 @@ impl Merged {
     pub(crate) fn new(mut runs: Vec<Run>, reverse: bool) -> Self {
         // Most memtables have nothing in a range, and what is at its end stays there.
         runs.retain(|run| run.current.is_some());
-        Merged { runs, reverse, at_next: Vec::new() }
+        Merged { runs, reverse, at_key: Vec::new() }
     }
 
     /// Shows the records from here on, until `visit` breaks off.
     pub(crate) fn visit(&mut self, visit: &mut Visit<'_>) -> Result<()> {
-        loop {
-            if let [only] = self.runs.as_mut_slice() {
-                return only.visit(visit);
-            }
-            let Some(row) = self.next()? else { return Ok(()) };
-            if visit(row.entry())?.is_break() {
-                return Ok(());
+        if let [only] = self.runs.as_mut_slice() {
+            return only.visit(visit);
+        }
+        while let Some(newest) = self.reach_next()? {
+            if let Some(row) = &newest.current
+                && visit(row.entry())?.is_break()
+            {
+                break;
             }
         }
+        Ok(())
     }
 
     /// The next key's newest record.
@@ -293,26 +350,29 @@ impl Merged {
         if let [only] = self.runs.as_mut_slice() {
             return only.take();
         }
-        self.at_next.clear();
+        Ok(self.reach_next()?.and_then(|newest| newest.current.take()))
+    }
+
+    /// Goes on to the next key. Gives the newest of the runs that stand there.
+    fn reach_next(&mut self) -> Result<Option<&mut Run>> {
+        while let Some(&index) = self.at_key.last() {
+            if let Some(run) = self.runs.get_mut(index) {
+                run.pass()?;
+            }
+            self.at_key.pop();
+        }
+        let mut next: Option<&[u8]> = None;
         for (index, run) in self.runs.iter().enumerate() {
             let Some(key) = run.key() else { continue };
-            let first = self.at_next.first().and_then(|&first| self.runs.get(first)).and_then(Run::key);
-            let order =
-                first.map_or(Ordering::Less, |first| if self.reverse { first.cmp(key) } else { key.cmp(first) });
+            let order = next.map_or(Ordering::Less, |next| if self.reverse { next.cmp(key) } else { key.cmp(next) });
             if order.is_lt() {
-                self.at_next.clear();
+                next = Some(key);
+                self.at_key.clear();
             }
             if order.is_le() {
-                self.at_next.push(index);
+                self.at_key.push(index);
             }
         }
-        let mut newest = None;
-        for &index in &self.at_next {
-            if let Some(run) = self.runs.get_mut(index) {
-                let row = run.take()?;
-                newest = newest.or(row);
-            }
-        }
-        Ok(newest)
+        Ok(self.at_key.first().and_then(|&newest| self.runs.get_mut(newest)))
     }
 }

@@ -58,6 +58,15 @@ impl Key {
     }
 }
 
+impl Key {
+    /// The first 8 bytes as a number, with zeros behind a shorter key. Keys whose numbers differ are in the order of these.
+    pub(crate) fn prefix(&self) -> u64 {
+        let mut first = [0; 8];
+        first.iter_mut().zip(self.iter()).for_each(|(place, byte)| *place = *byte);
+        u64::from_be_bytes(first)
+    }
+}
+
 impl Deref for Key {
     type Target = [u8];
 
