@@ -18,7 +18,7 @@ use crate::memtable::Held;
 use crate::packed;
 use crate::record::{DictionaryUse, Entry, Kind, Meta};
 use crate::slice::{Key, Slice};
-use crate::table::{Recount, Table};
+use crate::table::{Levels, Recount, Table};
 
 /// How many times its budget unflushed memory may grow while flushing fails.
 const FULL_FACTOR: usize = 4;
@@ -127,14 +127,12 @@ impl Inner {
         let snapshots_open = self.snapshots.load(Ordering::SeqCst) > 0;
         plan.writes.sort_by_key(|write| write.table);
         for writes in plan.writes.chunk_by(|a, b| a.table == b.table) {
-            let Some((table, recount)) = writes.first().and_then(|write| plan.tables.get(write.table)) else {
-                continue;
-            };
+            let Some(target) = writes.first().and_then(|write| plan.tables.get(write.table)) else { continue };
             let sequence = core.sequence;
             let records = writes.iter().map(|write| write.record(&frame, sequence));
-            let change = table.levels.load().active.insert(records, snapshots_open);
+            let change = target.levels.active.insert(records, snapshots_open);
             self.memory.fetch_add(change as usize, Ordering::AcqRel);
-            table.recount(recount);
+            target.table.recount(&target.recount);
         }
         self.show(|| self.visible.store(core.sequence, Ordering::SeqCst));
         Ok(ticket)
@@ -239,15 +237,24 @@ struct Plan<'p, 'o> {
     next_table: u32,
     /// How many operations the commit has. One alone has none before it to look for.
     expected: usize,
-    /// The tables that the operations name, with the change of their counts.
-    tables: Vec<(Arc<Table>, Recount)>,
-    by_name: HashMap<&'o str, usize>,
+    /// The tables that the operations name.
+    tables: Vec<PlannedTable>,
+    /// Where those are that were named before the last one.
+    by_name: HashMap<&'o str, usize, RandomState>,
     /// The table that was named last.
     last: Option<(&'o str, usize)>,
     created: Vec<Arc<Table>>,
-    /// What earlier operations of this commit have made of a key.
-    pending: HashMap<(usize, &'o [u8]), Current, RandomState>,
+    /// Which of `writes` was the last of a key.
+    pending: HashMap<(usize, &'o [u8]), usize, RandomState>,
     writes: Vec<Write>,
+}
+
+/// A table that operations name.
+struct PlannedTable {
+    table: Arc<Table>,
+    /// Its stack. What is flushed or merged meanwhile is in there too, and the active memtable stays the same.
+    levels: Arc<Levels>,
+    recount: Recount,
 }
 
 /// A record of the frame: where it lies, and which of the plan's tables it belongs to.
@@ -278,7 +285,7 @@ impl<'p, 'o> Plan<'p, 'o> {
             next_table,
             expected,
             tables: Vec::new(),
-            by_name: HashMap::new(),
+            by_name: HashMap::default(),
             last: None,
             created: Vec::new(),
             pending: HashMap::with_capacity_and_hasher(remembered, RandomState::default()),
@@ -357,16 +364,16 @@ impl<'p, 'o> Plan<'p, 'o> {
     }
 
     fn write(&mut self, table: usize, key: &'o [u8], meta: Meta, value: &[u8], current: Current) {
-        let Some((target, recount)) = self.tables.get_mut(table) else { return };
+        let Some(PlannedTable { table: target, recount, .. }) = self.tables.get_mut(table) else { return };
         if meta.expiration.is_some() {
             target.expires.store(true, Ordering::Release);
         }
         let key_at = self.frame.record(target.id, &Entry { key, meta, value });
         recount.replace(key, current, (!meta.tombstone).then_some(value.len()));
-        self.writes.push(Write { table, key_at, key_len: key.len(), value_len: value.len(), meta });
         if self.expected > 1 {
-            self.pending.insert((table, key), Some((meta, value.len())));
+            self.pending.insert((table, key), self.writes.len());
         }
+        self.writes.push(Write { table, key_at, key_len: key.len(), value_len: value.len(), meta });
     }
 
     /// The version that a reader would find; 0 if it would find nothing.
@@ -376,12 +383,12 @@ impl<'p, 'o> Plan<'p, 'o> {
 
     fn current(&self, table: usize, key: &'o [u8]) -> Result<Current> {
         if self.expected > 1
-            && let Some(current) = self.pending.get(&(table, key))
+            && let Some(write) = self.pending.get(&(table, key)).and_then(|write| self.writes.get(*write))
         {
-            return Ok(*current);
+            return Ok(Some((write.meta, write.value_len)));
         }
         match self.tables.get(table) {
-            Some((table, _)) => table.levels.load().newest_meta(key),
+            Some(target) => target.levels.newest_meta(key),
             None => Ok(None),
         }
     }
@@ -394,6 +401,8 @@ impl<'p, 'o> Plan<'p, 'o> {
         {
             return Ok(Some(place));
         }
+        // So a commit to one table needs no map.
+        self.by_name.extend(self.last);
         if let Some(&place) = self.by_name.get(name) {
             self.last = Some((name, place));
             return Ok(Some(place));
@@ -410,8 +419,8 @@ impl<'p, 'o> Plan<'p, 'o> {
             None => return Ok(None),
         };
         let place = self.tables.len();
-        self.tables.push((table, Recount::default()));
-        self.by_name.insert(name, place);
+        let levels = table.levels.load_full();
+        self.tables.push(PlannedTable { table, levels, recount: Recount::default() });
         self.last = Some((name, place));
         Ok(Some(place))
     }
