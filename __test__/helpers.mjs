@@ -111,7 +111,7 @@ export async function writeRaw(t, directory, kind, content) {
     Buffer.from(Uint32Array.of(value.length).buffer),
     value,
   ]);
-  assert.deepEqual(handle.commit(request, request.length, 1), Float64Array.of(1));
+  assert.equal(handle.commit(request, request.length, 1), null, 'it has written');
 }
 
 /** How many turns the event loop takes while `work` is done. */

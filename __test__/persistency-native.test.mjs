@@ -63,9 +63,24 @@ test('commitSync comes behind all that is queued, and takes nothing from its tic
   handle.closeSync();
   while (settled.length < tickets.length) await new Promise(setImmediate);
   assert.deepEqual(
-    settled.map(([error, ticket, outcomes]) => [error, ticket, outcomes[0]]),
-    tickets.map((ticket, index) => [null, ticket, 2 * index + 1]),
+    settled,
+    tickets.map((ticket) => [null, ticket, null]),
   );
+});
+
+test('commit says what became of each operation, unless all of them have written', async (t) => {
+  const settled = [];
+  const handle = openSync(t, newDirectory(t), settled);
+  const [put, remove] = [request('k', Buffer.from('v')), request('k')];
+  const both = Buffer.concat([put, remove, remove]);
+  assert.equal(handle.commit(put, put.length, OS), null);
+  assert.deepEqual(handle.commit(both, both.length, OS), Float64Array.of(2, -1, 0));
+  const tickets = [put, both].map((bytes) => handle.commit(bytes, bytes.length, FULL));
+  while (settled.length < tickets.length) await new Promise(setImmediate);
+  assert.deepEqual(settled, [
+    [null, tickets[0], null],
+    [null, tickets[1], Float64Array.of(2, -1, 0)],
+  ]);
 });
 
 test('closeSync does what is queued, and those who close as well are told', async (t) => {

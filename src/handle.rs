@@ -321,7 +321,7 @@ impl ToNapiValue for Committed {
         // SAFETY: the caller gives the environment of this thread.
         unsafe {
             match committed {
-                Committed::Now(outcomes) => ToNapiValue::to_napi_value(env, outcomes),
+                Committed::Now(outcomes) => ToNapiValue::to_napi_value(env, outcomes.unless_written()),
                 Committed::Later { ticket } => ToNapiValue::to_napi_value(env, ticket as f64),
             }
         }

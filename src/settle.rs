@@ -14,7 +14,8 @@ use crate::failure::{Failure, Outcome};
 use crate::sync::Lock;
 use crate::values::Outcomes;
 
-/// The arguments of the callback: error, ticket, outcomes; either the first or the last one is null.
+/// The arguments of the callback: error, ticket, outcomes. The first is null if the group was done, the last if all of it was
+/// written.
 pub(crate) type Settle = FnArgs<(Option<Failure>, f64, Option<Outcomes>)>;
 
 /// What became of a group.
@@ -81,7 +82,8 @@ impl Shared {
         let settle = settle.borrow_back(env)?;
         let mut thrown = Ok(());
         for Settled { ticket, outcome } in settled {
-            let (failure, outcomes) = outcome.map_or_else(|failure| (Some(failure), None), |done| (None, Some(done)));
+            let (failure, outcomes) =
+                outcome.map_or_else(|failure| (Some(failure), None), |done| (None, done.unless_written()));
             // One that throws must not cost the others their turn; what it threw is an uncaught exception.
             thrown = settle.call((failure, ticket as f64, outcomes).into()).map(drop).and(thrown);
         }

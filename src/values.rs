@@ -162,11 +162,19 @@ impl From<Record> for RawRecord {
 }
 
 /// What became of the operations of a group, one number for each: see `Outcomes` in `ts/native.ts`.
-pub(crate) struct Outcomes(Vec<f64>);
+pub(crate) struct Outcomes(Vec<cairndb::Outcome>);
 
 impl From<Vec<cairndb::Outcome>> for Outcomes {
     fn from(outcomes: Vec<cairndb::Outcome>) -> Self {
-        Outcomes(outcomes.into_iter().map(number).collect())
+        Outcomes(outcomes)
+    }
+}
+
+impl Outcomes {
+    /// `None` if all of them say that a record was written, as mostly they do: to make an array costs more than a write.
+    pub(crate) fn unless_written(self) -> Option<Self> {
+        let written = self.0.iter().all(|outcome| matches!(outcome, cairndb::Outcome::Written(_)));
+        (!written).then_some(self)
     }
 }
 
@@ -181,7 +189,8 @@ fn number(outcome: cairndb::Outcome) -> f64 {
 }
 
 impl ToNapiValue for Outcomes {
-    unsafe fn to_napi_value(env: sys::napi_env, Outcomes(numbers): Self) -> Result<sys::napi_value> {
+    unsafe fn to_napi_value(env: sys::napi_env, Outcomes(outcomes): Self) -> Result<sys::napi_value> {
+        let numbers: Vec<f64> = outcomes.into_iter().map(number).collect();
         Ok(Float64ArraySlice::copy_from(&Env::from_raw(env), numbers)?.raw())
     }
 }

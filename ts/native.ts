@@ -36,13 +36,16 @@ export interface OpenOptions {
 }
 
 /**
- * One number for each operation of a group: n >= 1 written as version n; 0 a delete that found nothing; -1 a delete
+ * What became of the operations of a group. One number for each: n >= 1 written as version n; 0 a delete that found nothing; -1 a delete
  * that found a record; -2 not done because another operation of the batch conflicted; <= -3 a conflict with
  * `ifVersion`, where the record has version `-3 - outcome` and version 0 means that there is none.
  */
 export type Outcomes = Float64Array;
 
-/** Called once for each ticket that {@link NativeHandle.commit} gave out. */
+/**
+ * Called once for each ticket that {@link NativeHandle.commit} gave out; with an error, or with what `commit` returns when a
+ * group is done at once.
+ */
 export type Settle = (error: Error | null, ticket: number, outcomes: Outcomes | null) => void;
 
 export interface NativeBinding {
@@ -100,9 +103,10 @@ export interface NativeChanges {
 export interface NativeHandle {
   /**
    * Commits the first `length` bytes of `request` (see request.ts) as one group, and copies what it keeps of them.
-   * Returns the outcomes when the group is done at once, else a ticket. Groups take effect in the order of the calls.
+   * When the group is done at once returns the outcomes, or null if every operation has written; else a ticket. Groups take
+   * effect in the order of the calls.
    */
-  commit(request: Uint8Array, length: number, durability: Level): Outcomes | number;
+  commit(request: Uint8Array, length: number, durability: Level): Outcomes | null | number;
   /** As `commit`, but waits for all that is queued, and then until the group has reached its level. */
   commitSync(request: Uint8Array, length: number, durability: Level): Outcomes;
   /**

@@ -14,7 +14,7 @@ const HIGHEST_CONFLICT = -3;
  * so that an error has the user's stack.
  */
 export function outcomeOf(group: Group, index: number, operation: Operation): number {
-  const outcome = group.outcomes[index] as number;
+  const outcome = group.outcomeAt(index);
   if (outcome <= HIGHEST_CONFLICT) throw conflict(operation, HIGHEST_CONFLICT - outcome);
   return outcome;
 }
@@ -28,14 +28,14 @@ export async function written(group: Group, index: number, operation: Operation)
 
 /** Whether the operation at `index` of `group`, which is done, met another version than its `ifVersion`. */
 export function isConflict(group: Group, index: number): boolean {
-  return (group.outcomes[index] as number) <= HIGHEST_CONFLICT;
+  return group.outcomeAt(index) <= HIGHEST_CONFLICT;
 }
 
-/** Throws if the batch that begins at `first` was not done. */
+/** Throws if the batch that begins at `first` was not done; without operations, if nothing of the group was. */
 export function checkBatch(group: Group, first: number, operations: readonly Operation[]): void {
-  const outcomes = group.outcomes;
+  group.check();
   for (const [index, operation] of operations.entries()) {
-    const outcome = outcomes[first + index] as number;
+    const outcome = group.outcomeAt(first + index);
     if (outcome > HIGHEST_CONFLICT) continue;
     throw conflict(
       operation,
