@@ -1,13 +1,12 @@
 /**
  * Shapes: the keys of objects, which the database keeps once. Here they are learned from the objects that are written,
- * and for each a writer and a reader are made that know the keys.
+ * and for each a reader is made that knows the keys.
  *
  * @module
  */
 import type { Mapping } from './dictionary.ts';
 import { translated } from './errors.ts';
 import type { NativeHandle } from './native.ts';
-import type { Packer } from './pack.ts';
 import type { Unpacker } from './unpack.ts';
 import { isWellFormed } from './validate.ts';
 
@@ -23,7 +22,6 @@ const MAX_TABLES = 1024;
 /** A shape that has all keys of an object is looked for among so many. */
 const MAX_COMPARED = 16;
 
-type WriteMembers = (packer: Packer, object: Record<string, unknown>, depth: number) => void;
 type MakeObject = (unpacker: Unpacker) => object;
 
 /** How objects with certain keys are written. */
@@ -33,8 +31,6 @@ export interface Plan {
   readonly shape: number;
   /** If the shape has further keys: a bit for each of its keys that says whether these objects have it. */
   readonly present: Uint8Array | undefined;
-  /** Writes the values, in the order of the keys. */
-  readonly write: WriteMembers;
 }
 
 /** Thrown where the keys of an object cannot be mapped by a dictionary without loss. */
@@ -175,7 +171,7 @@ export class TablePlans {
 
   #whole(keys: readonly string[]): Plan | undefined {
     const shape = this.#shapes.define(keys.map((key) => this.stored(key)));
-    return shape < 0 ? undefined : { keys, shape, present: undefined, write: compileWriter(keys) };
+    return shape < 0 ? undefined : { keys, shape, present: undefined };
   }
 
   /** Objects whose optional fields come and go share the shape that has all of them. */
@@ -184,7 +180,7 @@ export class TablePlans {
     for (const { keys: all, shape, present } of this.#plans.flat().slice(-MAX_COMPARED)) {
       if (present !== undefined || all.length > 2 * keys.length + 8) continue;
       const bits = bitsOf(keys, all);
-      if (bits !== undefined) return { keys, shape, present: bits, write: compileWriter(keys) };
+      if (bits !== undefined) return { keys, shape, present: bits };
     }
     return undefined;
   }
@@ -216,24 +212,6 @@ function compiled<T>(parameters: readonly string[], body: string): T | undefined
     if (error instanceof EvalError) return undefined;
     throw error;
   }
-}
-
-function compileWriter(keys: readonly string[]): WriteMembers {
-  const lines = keys.map((key) => {
-    const name = JSON.stringify(key);
-    return `path[depth] = ${name}; packer.value(object[${name}], depth + 1);`;
-  });
-  const body = `'use strict'; const path = packer.path;\n${lines.join('\n')}`;
-  return compiled<WriteMembers>(['packer', 'object', 'depth'], body) ?? writerOf(keys);
-}
-
-function writerOf(keys: readonly string[]): WriteMembers {
-  return (packer, object, depth) => {
-    for (const key of keys) {
-      packer.path[depth] = key;
-      packer.value(object[key], depth + 1);
-    }
-  };
 }
 
 function compileMaker(keys: readonly string[]): MakeObject {
