@@ -79,22 +79,24 @@ export class RequestBuffer {
     const size = end - start;
     this.#u8(kind);
     this.#u32(size);
-    if (size > COPIED_HERE) this.#bytes.set(source.subarray(start, end), this.#length);
-    else
-      for (let index = 0; index < size; index += 1) this.#bytes[this.#length + index] = source[start + index] as number;
-    this.#length += size;
+    const bytes = this.#bytes;
+    const at = this.#length;
+    if (size > COPIED_HERE) bytes.set(source.subarray(start, end), at);
+    else for (let index = 0; index < size; index += 1) bytes[at + index] = source[start + index] as number;
+    this.#length = at + size;
   }
 
   #shortText(text: string): void {
+    const bytes = this.#bytes;
     const start = this.#length + 2;
     let at = start;
     for (let index = 0; index < text.length; index += 1) {
       const unit = text.charCodeAt(index);
       if (unit >= 0x80) {
-        at = start + this.#bytes.write(text, start);
+        at = start + bytes.write(text, start);
         break;
       }
-      this.#bytes[at] = unit;
+      bytes[at] = unit;
       at += 1;
     }
     this.#view.setUint16(start - 2, at - start, true);
