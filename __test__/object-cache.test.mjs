@@ -56,6 +56,18 @@ for (const durability of ['eventual', 'os', 'full']) {
   });
 }
 
+test('a table that is being deleted is gone at once', async (t) => {
+  const db = await open(t, { objectCache });
+  for (let round = 0; round < 50; round += 1) {
+    await db.write('t', 'k', { round });
+    assert.deepEqual(db.getSync('t', 'k'), { round });
+    const deleted = db.deleteTable('t');
+    assert.equal(db.getSync('t', 'k'), undefined, 'before it was acknowledged');
+    await deleted;
+    assert.equal(db.getSync('t', 'k'), undefined);
+  }
+});
+
 test('a table that is deleted and made anew has nothing of before', async (t) => {
   const db = await open(t, { objectCache });
   await db.write('t', 'k', { n: 1 });

@@ -66,6 +66,13 @@ export class ObjectCache {
     }
   }
 
+  /** A table is about to be dropped, in its turn: what it holds has to be read again, which waits for that. */
+  forgetTable(table: string): void {
+    this.#recent.delete(table);
+    this.#older.delete(table);
+    this.#table = undefined;
+  }
+
   /**
    * A group of gathered operations was committed at once. If the counter has moved by that alone since `mark`, all else in
    * the cache is as it was.

@@ -358,7 +358,7 @@ export class CairnDB extends Upkeep {
   /** Deletes a table with all its records. Resolves to `true`, also if there was none. */
   async deleteTable(table: string): Promise<boolean> {
     checkTable(table);
-    await this.#call((handle) => handle.dropTable(table));
+    await this.#call(() => this.#lifecycle.session.dropTable(table));
     return true;
   }
 

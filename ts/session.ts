@@ -153,6 +153,12 @@ export class Session {
     }
   }
 
+  /** Drops a table after everything that was gathered. Resolves once that is on the disk; reads see it at once. */
+  dropTable(table: string): Promise<boolean> {
+    this.#cache?.forgetTable(table);
+    return this.handle.dropTable(table);
+  }
+
   #append(operations: readonly Operation[], packer: Packer, alone = false): void {
     const start = this.#request.length;
     try {
