@@ -73,7 +73,8 @@ impl Point {
     fn get(&self, env: sys::napi_env, table: usize, key: usize) -> Outcome<Result<sys::napi_value>> {
         let (table, key) = self.memory.names(table, key);
         let table = std::str::from_utf8(table).map_err(|_| Failure::internal("the name of a table is not UTF-8"))?;
-        let found = self.share.queue().engine()?.get(table, key)?;
-        Ok(found.map_or(Ok(ptr::null_mut()), |record| value_of(env, record, &self.memory.out())))
+        let found =
+            self.share.queue().engine()?.visit(table, key, |record| value_of(env, record, &self.memory.out()))?;
+        Ok(found.unwrap_or(Ok(ptr::null_mut())))
     }
 }

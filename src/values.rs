@@ -1,6 +1,6 @@
 //! Records as JavaScript values.
 
-use cairndb::{Kind, Record, split_packed};
+use cairndb::{Bytes, Kind, Record, split_packed};
 use napi::bindgen_prelude::{
     BufferSlice, Float64ArraySlice, FromNapiValue, JsObjectValue, JsValue, Object, ToNapiValue,
 };
@@ -11,13 +11,13 @@ use crate::failure::Failure;
 use crate::memory::{Memory, Out};
 
 /// The value of a record as an object that names what it is, or a Buffer for bytes: see `RawValue` in `ts/native.ts`.
-pub(crate) struct RawValue(pub(crate) Record);
+pub(crate) struct RawValue<V = Bytes>(pub(crate) Record<V>);
 
-impl ToNapiValue for RawValue {
+impl<V: AsRef<[u8]>> ToNapiValue for RawValue<V> {
     unsafe fn to_napi_value(env: sys::napi_env, RawValue(record): Self) -> Result<sys::napi_value> {
         let env = Env::from_raw(env);
         if record.kind == Kind::BYTES {
-            return bytes(&env, &record.value);
+            return bytes(&env, record.value.as_ref());
         }
         let mut object = Object::new(&env)?;
         match record.kind {
@@ -27,7 +27,7 @@ impl ToNapiValue for RawValue {
                 object.set_named_property("head", Raw(bytes(&env, head)?))?;
                 object.set_named_property("text", Raw(text(&env, tail)?))?;
             }
-            Kind::JSON => object.set_named_property("json", Raw(text(&env, &record.value)?))?,
+            Kind::JSON => object.set_named_property("json", Raw(text(&env, record.value.as_ref())?))?,
             kind => object.set_named_property("kind", u32::from(kind.number()))?,
         }
         Ok(object.raw())
@@ -36,7 +36,7 @@ impl ToNapiValue for RawValue {
 
 /// As [`RawValue`]; but of a packed value the head goes out by the memory, if there is room, behind its dictionary and its
 /// length, and its characters are returned.
-pub(crate) fn value_of(env: sys::napi_env, record: Record, out: &Out) -> Result<sys::napi_value> {
+pub(crate) fn value_of<V: AsRef<[u8]>>(env: sys::napi_env, record: Record<V>, out: &Out) -> Result<sys::napi_value> {
     if record.kind == Kind::PACKED {
         let env = Env::from_raw(env);
         let (head, tail) = parts(&env, &record)?;
@@ -54,8 +54,8 @@ pub(crate) fn dictionary_of<V>(record: &Record<V>) -> u32 {
     record.mapped_by.map_or(0, |id| id.number() + 1) | u32::from(record.expiration.is_some()) << 31
 }
 
-fn parts<'a>(env: &Env, record: &'a Record) -> Result<(&'a [u8], &'a [u8])> {
-    split_packed(&record.value).ok_or_else(|| malformed(env, "a packed value is shorter than it says"))
+fn parts<'a, V: AsRef<[u8]>>(env: &Env, record: &'a Record<V>) -> Result<(&'a [u8], &'a [u8])> {
+    split_packed(record.value.as_ref()).ok_or_else(|| malformed(env, "a packed value is shorter than it says"))
 }
 
 // The engine takes no such value and checks what it reads, so only another program can have written it.

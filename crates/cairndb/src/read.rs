@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::batch::{DictionaryId, check_key, check_table};
+use crate::database::Database;
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::inner::{Inner, Shared};
@@ -141,6 +142,34 @@ fn lengthen<V: AsRef<[u8]> + From<Vec<u8>>>(
     let text = std::str::from_utf8(stored.as_ref()).ok();
     let long = text.and_then(|text| dictionary.inflate(text)).ok_or_else(|| unreadable("and is not JSON"))?;
     Ok((V::from(long.into_owned().into_bytes()), name))
+}
+
+impl Database {
+    /// Shows the record under `key` to `visit`, where it lies, and gives what that makes of it; `None` if there is no record,
+    /// or it has expired. Fails as [`Database::get`] does and costs less, since its record has to keep alive what it lies in.
+    ///
+    /// ```
+    /// # use cairndb::{Database, Durability, Kind, Op, Options};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let db = Database::open(directory.path(), Options::default())?;
+    /// db.commit(&[Op::put("t", b"a", Kind::BYTES, b"12")], Durability::Os)?;
+    /// assert_eq!(db.visit("t", b"a", |record| record.value.len())?, Some(2));
+    /// assert_eq!(db.visit("t", b"b", |record| record.value.len())?, None);
+    /// # Ok::<(), cairndb::Error>(())
+    /// ```
+    pub fn visit<T>(
+        &self,
+        table: &str,
+        key: &[u8],
+        visit: impl FnOnce(Record<Cow<'_, [u8]>>) -> T,
+    ) -> Result<Option<T>> {
+        let Some(found) = self.0.find(table, key)? else { return Ok(None) };
+        let value: &[u8] = match &found {
+            Found::Held(held) => &held.value,
+            Found::Stored(record) => record.value(),
+        };
+        Ok(Some(visit(self.0.finish(*found.meta(), Cow::Borrowed(value))?)))
+    }
 }
 
 impl Inner {
