@@ -75,15 +75,16 @@ export class Reader {
 
   /** Checks a key and writes it to the memory, in one pass if it is of ASCII. Returns its length there. */
   #putKey(key: string): number {
+    const memory = this.#memory;
     const length = typeof key === 'string' && key.length <= MAX_KEY_BYTES ? key.length : 0;
     for (let index = 0; index < length; index += 1) {
       const unit = key.charCodeAt(index);
       if (unit === 0 || unit >= 0x80) break;
-      this.#memory[MEMORY_KEY + index] = unit;
+      memory[MEMORY_KEY + index] = unit;
       if (index === length - 1) return length;
     }
     checkKey(key);
-    return this.#memory.write(key, MEMORY_KEY);
+    return memory.write(key, MEMORY_KEY);
   }
 
   getMany(handle: NativeHandle, table: string, keys: readonly string[]): unknown[] {
