@@ -74,8 +74,8 @@ export class ObjectCache {
   }
 
   /**
-   * A group of gathered operations was committed at once. If the counter has moved by that alone since `mark`, all else in
-   * the cache is as it was.
+   * A group of gathered operations was committed at once and has changed something. If the counter has moved by that alone
+   * since `mark`, all else in the cache is as it was.
    */
   entered(mark: number): void {
     const now = Atomics.load(this.#changes, 0);

@@ -4,9 +4,14 @@
  * @module
  */
 import { CairnError } from './errors.ts';
+import type { Outcomes } from './native.ts';
 import type { Operation } from './operation.ts';
 import type { Group } from './session.ts';
 
+/** The outcome of an operation that has written version 1. */
+export const WRITTEN = 1;
+/** The outcome of a delete that has found a record. */
+const DELETED = -1;
 const HIGHEST_CONFLICT = -3;
 
 /**
@@ -24,6 +29,14 @@ export async function written(group: Group, index: number, operation: Operation)
   await group.done;
   outcomeOf(group, index, operation);
   return true;
+}
+
+/**
+ * Whether a group that is done has written or deleted anything, so that it moved the counter of changes. If it has not, what
+ * moved the counter meanwhile was another thread.
+ */
+export function hasChanged(outcomes: Outcomes | null): boolean {
+  return outcomes === null || outcomes.some((outcome) => outcome >= WRITTEN || outcome === DELETED);
 }
 
 /** Whether the operation at `index` of `group`, which is done, met another version than its `ifVersion`. */

@@ -11,6 +11,7 @@ import { onExit } from './exit.ts';
 import { type Level, type NativeHandle, native, type Outcomes, type Settle } from './native.ts';
 import type { Operation } from './operation.ts';
 import type { Settings } from './options.ts';
+import { hasChanged, WRITTEN } from './outcome.ts';
 import type { Packer } from './pack.ts';
 import { Reader } from './reader.ts';
 import { RequestBuffer } from './request.ts';
@@ -19,8 +20,6 @@ import { Shapes } from './shapes.ts';
 const NOW = Promise.resolve();
 /** A request of this size is entered at once. */
 const FULL_REQUEST = 256 * 1024;
-/** The outcome of an operation that has written, whatever the version. */
-const WRITTEN = 1;
 /** The most that one batch may take, in bytes. */
 const MAX_BATCH_BYTES = 1024 * 1024 * 1024;
 
@@ -59,6 +58,7 @@ export class Group {
   /** What became of the operation at `index`: see {@link Outcomes}. Throws if none was done. */
   outcomeAt(index: number): number {
     this.check();
+    // Of those that have written nobody asks for the version.
     return this.#outcomes === null ? WRITTEN : (this.#outcomes[index] as number);
   }
 
@@ -201,7 +201,7 @@ export class Session {
       const result = this.#handle.commit(this.#request.bytes, this.#request.length, group.level);
       if (typeof result === 'number') this.#pending.set(result, group);
       else {
-        if (mark !== undefined) this.#cache?.entered(mark);
+        if (mark !== undefined && hasChanged(result)) this.#cache?.entered(mark);
         group.settle(null, result);
       }
     } catch (error) {
