@@ -57,6 +57,7 @@ mod record;
 mod recover;
 mod repair;
 mod runs;
+mod sample;
 mod sharing;
 mod slice;
 mod stats;

@@ -13,7 +13,8 @@ use crate::manifest::StoneEntry;
 use crate::plan::plan_merge;
 use crate::progress::Progress;
 use crate::runs::{Bounds, Merged, Run};
-use crate::stone::{Packer, Stone, StoneWriter};
+use crate::sample::Sample;
+use crate::stone::{Stone, StoneWriter};
 use crate::sync::AtomicBool;
 use crate::table::{Layer, Table};
 
@@ -30,9 +31,8 @@ pub(crate) fn write_stone(
 ) -> Result<Option<(Layer, StoneEntry)>> {
     let number = inner.next_stone.fetch_add(1, Ordering::AcqRel);
     let path = stone_path(&inner.directory, number);
-    let base_time = inner.env.now();
-    let packer = if bottom { choose_symbols(&runs, base_time)? } else { None };
-    let mut writer = StoneWriter::create(&*inner.env, &path, table, base_time, packer)?;
+    let sample = if bottom { Sample::of(&runs)? } else { Sample::default() };
+    let mut writer = sample.begin(&*inner.env, &path, table)?;
     let merged = Merged::new(runs, false);
     let written = merge_into(&mut writer, merged, bottom, stop, progress).and_then(|records| match records {
         0 => Ok(None),
@@ -49,29 +49,6 @@ pub(crate) fn write_stone(
             unfinished.map(|_| None)
         }
     }
-}
-
-/// From about so many records symbols are chosen, from so many bytes of each.
-const SAMPLE: u64 = 1024;
-const SAMPLE_LEN: usize = 512;
-/// In less than this, choosing symbols takes more time than it saves room.
-const SMALL: u64 = 16 << 10;
-
-fn choose_symbols(runs: &[Run], base_time: u64) -> Result<Option<Packer>> {
-    let content: u64 = runs.iter().map(Run::content).sum();
-    if content < SMALL {
-        return Ok(None);
-    }
-    let mut sample = Vec::new();
-    for run in runs {
-        run.sample((SAMPLE * run.content()).div_ceil(content), &mut |entry| {
-            let mut record = Vec::new();
-            entry.encode(base_time, &mut record);
-            record.truncate(SAMPLE_LEN);
-            sample.push(record);
-        })?;
-    }
-    Ok(Packer::new(&sample, content))
 }
 
 fn merge_into(

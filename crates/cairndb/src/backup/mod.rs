@@ -23,6 +23,7 @@ use crate::inner::Inner;
 use crate::progress::Progress;
 use crate::read::Pin;
 use crate::runs::{Bounds, Merged, Run};
+use crate::sample::Sample;
 use crate::stone::Stone;
 use crate::table::Levels;
 
@@ -135,8 +136,8 @@ impl Moment {
             for layer in &levels.stones {
                 runs.push(Run::stone(&layer.stone, Bounds::all(), false)?);
             }
+            let mut table = target.table(&name, Sample::of(&runs)?);
             let mut rows = Merged::new(runs, false);
-            let mut table = target.table(&name);
             while let Some(row) = rows.next()? {
                 if let Some(Pin(inner)) = &self.pin {
                     // Once a database is closed its files are those of whoever opens it next.

@@ -20,6 +20,7 @@ use crate::progress::Progress;
 use crate::reclaim::remove_if_there;
 use crate::record::Entry;
 use crate::recover::{take_lock, unusable};
+use crate::sample::Sample;
 use crate::stone::{Access, Stone, StoneInfo, StoneWriter};
 
 /// The name of the empty file that is in a directory until the database in it is whole.
@@ -119,10 +120,10 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Begins a table. It has no stone until it has a record.
-    pub(crate) fn table<'t>(&'t mut self, name: &str) -> NewTable<'t, 'a> {
+    /// Begins a table of records like those of the sample. It has no stone until it has a record.
+    pub(crate) fn table<'t>(&'t mut self, name: &str, sample: Sample) -> NewTable<'t, 'a> {
         let entry = TableEntry::new(self.tables.len() as u32 + 1, name);
-        NewTable { target: self, entry, writer: None }
+        NewTable { target: self, entry, sample, writer: None }
     }
 
     /// Makes a database of the tables that were written.
@@ -176,6 +177,7 @@ impl<'a> Target<'a> {
 pub(crate) struct NewTable<'t, 'a> {
     target: &'t mut Target<'a>,
     entry: TableEntry,
+    sample: Sample,
     writer: Option<StoneWriter>,
 }
 
@@ -197,9 +199,9 @@ impl NewTable<'_, '_> {
     }
 
     fn begin(&mut self) -> Result<StoneWriter> {
-        let (env, path) = (&**self.target.env, self.path());
+        let path = self.path();
         self.target.stones.push(path.clone());
-        StoneWriter::create(env, &path, self.entry.id, env.now(), None)
+        self.sample.begin(&**self.target.env, &path, self.entry.id)
     }
 
     /// Ends the table, and reads back what was written of it.

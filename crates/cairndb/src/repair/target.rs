@@ -11,6 +11,7 @@ use crate::dictionary::Dictionary;
 use crate::error::Result;
 use crate::packed::{self, Shape};
 use crate::record::{DictionaryUse, Entry, Kind, Meta};
+use crate::sample::Sample;
 use crate::stone::Salvaged;
 use crate::verify::Damage;
 
@@ -20,7 +21,7 @@ pub(super) fn write(target: &mut Target<'_>, rescued: Rescued, report: &mut Repa
     let progress = target.progress;
     for (_, found) in rescued.tables {
         let name = found.name.clone().unwrap_or_default();
-        let mut table = target.table(&name);
+        let mut table = target.table(&name, Sample::default());
         let mut rows = Rows::new(found, rescued.ordered);
         while let Some((path, row)) = rows.next() {
             progress.advance(row.entry().len())?;
