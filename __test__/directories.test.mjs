@@ -57,8 +57,9 @@ function findInFiles(directory, bytes) {
 test('damaged bytes are never returned: the error names the file and the place', async (t) => {
   const db = await open(t);
   const needle = 'the bytes that will be damaged';
-  for (let index = 0; index < 100; index += 1)
-    await db.write('t', `k${index}`, { index, text: index === 50 ? needle : 'x' });
+  // So few are not packed: the text stands in the file as it is.
+  for (let index = 0; index < 40; index += 1)
+    await db.write('t', `k${index}`, { index, text: index === 20 ? needle : 'x' });
   await db.compact();
   await db.close();
   const found = findInFiles(db.directory, needle);
@@ -80,10 +81,10 @@ test('damaged bytes are never returned: the error names the file and the place',
     return true;
   };
   await damaged.start();
-  await assert.rejects(damaged.get('t', 'k50'), isDamage);
-  assert.throws(() => damaged.getSync('t', 'k50'), isDamage);
+  await assert.rejects(damaged.get('t', 'k20'), isDamage);
+  assert.throws(() => damaged.getSync('t', 'k20'), isDamage);
   await assert.rejects(damaged.get('t'), isDamage);
-  assert.deepEqual(await damaged.get('t', 'k49'), { index: 49, text: 'x' });
+  assert.deepEqual(await damaged.get('t', 'k39'), { index: 39, text: 'x' });
   const { damage } = await damaged.verify();
   assert.ok(
     damage.some(({ path, offset, what }) => found.some((file) => file.path === path) && offset >= 0 && what !== ''),

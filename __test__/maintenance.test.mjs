@@ -62,7 +62,7 @@ test('verify of a sound database reports what it read, and no damage', async (t)
   await Promise.all(Array.from({ length: 1000 }, (_, index) => db.write('t', `k${index}`, 'x'.repeat(200))));
   await db.flush();
   const { files, bytes, checked, damage } = await db.verify();
-  assert.ok(files >= 1 && bytes > 200_000 && checked >= 1, `${files} files, ${bytes} bytes, ${checked} checked`);
+  assert.ok(files >= 1 && bytes > 10_000 && checked >= 1000, `${files} files, ${bytes} bytes, ${checked} checked`);
   assert.deepEqual(damage, []);
 });
 

@@ -6,10 +6,13 @@
 import type { ObjectCache } from './cache.ts';
 import { CairnError } from './errors.ts';
 import { MEMORY_KEY, MEMORY_OUT, MEMORY_TABLE, type NativeHandle, type RawPage, type RawValue } from './native.ts';
+import type { RecentValues } from './recent.ts';
 import type { Shapes } from './shapes.ts';
 import { Unpacker, unsupported } from './unpack.ts';
 import { checkKey, checkTable, MAX_KEY_BYTES } from './validate.ts';
 
+/** Where a value begins in the memory, behind its dictionary and its length. */
+const VALUE_AT = 8;
 /** In the number of the dictionary: the record will expire. */
 const EXPIRES = 2 ** 31;
 
@@ -30,8 +33,14 @@ export interface DatabaseRecord<T = any> {
 export class Reader {
   readonly #memory: Buffer;
   readonly #view: DataView;
+  readonly #shapes: Shapes;
   readonly #unpacker: Unpacker;
   readonly #cache: ObjectCache | undefined;
+  readonly #recent: RecentValues | undefined;
+  /** Of what is in it. */
+  #recentUnpacker: Unpacker | undefined;
+  /** The hash of the key that stands in the memory. */
+  #hash = 0;
   /** The table whose name stands in the memory, and its length there. */
   #table = '';
   #tableBytes = 0;
@@ -40,8 +49,10 @@ export class Reader {
   /** Where the next value stands in the memory. */
   #at = MEMORY_OUT;
 
-  constructor(handle: NativeHandle, shapes: Shapes, cache: ObjectCache | undefined) {
+  constructor(handle: NativeHandle, shapes: Shapes, cache: ObjectCache | undefined, recent: RecentValues | undefined) {
     this.#cache = cache;
+    this.#recent = recent;
+    this.#shapes = shapes;
     this.#memory = Buffer.from(handle.memory);
     this.#view = new DataView(handle.memory);
     this.#unpacker = new Unpacker(shapes);
@@ -64,25 +75,59 @@ export class Reader {
       this.#tableBytes = this.#memory.write(table, MEMORY_TABLE);
       this.#table = table;
     }
-    const found = handle.get(this.#tableBytes, this.#putKey(key));
+    const keyBytes = this.#putKey(key);
+    const kept = this.#recent?.find(this.#hash, table, key);
+    if (kept !== undefined) {
+      const { start, end, text, dictionary } = kept;
+      return this.#unpackerOfRecent.unpack(start, end, text, 0, text.length, dictionary);
+    }
+    const found = handle.get(this.#tableBytes, keyBytes);
     if (found === undefined) return undefined;
     this.#at = MEMORY_OUT;
-    if (typeof found === 'string') return this.#packed(found, 0, found.length);
+    if (typeof found === 'string') {
+      const value = this.#packed(found, 0, found.length);
+      if (!this.#expires && this.#recent?.isAgain(this.#hash)) this.#keep(table, key, found);
+      return value;
+    }
     // Of others it is not known here.
     this.#expires = true;
     return this.value(found);
   }
 
-  /** Checks a key and writes it to the memory, in one pass if it is of ASCII. Returns its length there. */
+  /** Keeps the value that was just read, and stands in the memory. */
+  #keep(table: string, key: string, text: string): void {
+    const dictionary = this.#view.getUint32(MEMORY_OUT, true);
+    const value = { table, key, start: MEMORY_OUT + VALUE_AT, end: this.#at, text, dictionary };
+    this.#recent?.keep(value, this.#hash, this.#memory);
+  }
+
+  get #unpackerOfRecent(): Unpacker {
+    if (this.#recentUnpacker === undefined) {
+      this.#recentUnpacker = new Unpacker(this.#shapes);
+      if (this.#recent !== undefined) this.#recentUnpacker.use(this.#recent.heads);
+    }
+    return this.#recentUnpacker;
+  }
+
+  /**
+   * Checks a key and writes it to the memory, in one pass if it is of ASCII. Returns its length there. Takes its hash too, or
+   * that of its beginning.
+   */
   #putKey(key: string): number {
     const memory = this.#memory;
     const length = typeof key === 'string' && key.length <= MAX_KEY_BYTES ? key.length : 0;
+    let hash = 0;
     for (let index = 0; index < length; index += 1) {
       const unit = key.charCodeAt(index);
       if (unit === 0 || unit >= 0x80) break;
       memory[MEMORY_KEY + index] = unit;
-      if (index === length - 1) return length;
+      hash = Math.imul(hash, 31) + unit;
+      if (index === length - 1) {
+        this.#hash = hash ^ (hash >>> 15);
+        return length;
+      }
     }
+    this.#hash = hash;
     checkKey(key);
     return memory.write(key, MEMORY_KEY);
   }

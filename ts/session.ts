@@ -14,6 +14,7 @@ import type { Settings } from './options.ts';
 import { hasChanged, WRITTEN } from './outcome.ts';
 import type { Packer } from './pack.ts';
 import { Reader } from './reader.ts';
+import { RecentValues } from './recent.ts';
 import { RequestBuffer } from './request.ts';
 import { Shapes } from './shapes.ts';
 
@@ -76,6 +77,7 @@ export class Session {
   readonly shapes: Shapes;
   readonly reader: Reader;
   readonly #cache: ObjectCache | undefined;
+  readonly #recent: RecentValues | undefined;
   readonly #handle: NativeHandle;
   readonly #request = new RequestBuffer();
   /** Entered groups whose outcome native code still owes, by ticket. */
@@ -89,11 +91,13 @@ export class Session {
     this.enter();
   };
 
-  private constructor(handle: NativeHandle, pending: Map<number, Group>, cacheSize: number) {
+  private constructor(handle: NativeHandle, pending: Map<number, Group>, cacheSize: number, isShared: boolean) {
     this.shapes = new Shapes(handle);
-    const changes = cacheSize > 0 ? handle.changes() : null;
-    this.#cache = changes === null ? undefined : new ObjectCache(cacheSize, new Int32Array(changes));
-    this.reader = new Reader(handle, this.shapes, this.#cache);
+    const memory = isShared ? null : handle.changes();
+    const changes = memory === null ? undefined : new Int32Array(memory);
+    if (changes !== undefined && cacheSize > 0) this.#cache = new ObjectCache(cacheSize, changes);
+    else if (changes !== undefined) this.#recent = new RecentValues(changes);
+    this.reader = new Reader(handle, this.shapes, this.#cache, this.#recent);
     this.#handle = handle;
     this.#pending = pending;
     this.#forget = onExit(this);
@@ -101,13 +105,13 @@ export class Session {
 
   static async open({ directory, objectCache, open }: Settings): Promise<Session> {
     const pending = new Map<number, Group>();
-    return new Session(await native.open(directory, open, settling(pending)), pending, objectCache);
+    return new Session(await native.open(directory, open, settling(pending)), pending, objectCache, open.shared);
   }
 
   /** As {@link open}, and waits for it. */
   static openSync({ directory, objectCache, open }: Settings): Session {
     const pending = new Map<number, Group>();
-    return new Session(native.openSync(directory, open, settling(pending)), pending, objectCache);
+    return new Session(native.openSync(directory, open, settling(pending)), pending, objectCache, open.shared);
   }
 
   /** The handle, after everything that was gathered has entered: you read your writes. */
@@ -129,7 +133,7 @@ export class Session {
     }
     if (large || this.#group?.level !== level) this.enter();
     this.#append(operations, packer);
-    this.#cache?.forget(operations);
+    this.#forgetValues(operations);
     this.#group ??= new Group(level);
     const group = this.#group;
     group.size += operations.length;
@@ -144,7 +148,7 @@ export class Session {
    */
   commitSync(operations: readonly Operation[], level: Level, packer: Packer, alone = false): Outcomes {
     this.enter();
-    this.#cache?.forget(operations);
+    this.#forgetValues(operations);
     try {
       this.#append(operations, packer, alone);
       return this.#handle.commitSync(this.#request.bytes, this.#request.length, level);
@@ -156,7 +160,14 @@ export class Session {
   /** Drops a table after everything that was gathered. Resolves once that is on the disk; reads see it at once. */
   dropTable(table: string): Promise<boolean> {
     this.#cache?.forgetTable(table);
+    this.#recent?.forget();
     return this.handle.dropTable(table);
+  }
+
+  /** What was read of these keys has to be read again: then the read waits for the operations. */
+  #forgetValues(operations: readonly Operation[]): void {
+    this.#cache?.forget(operations);
+    this.#recent?.forget();
   }
 
   #append(operations: readonly Operation[], packer: Packer, alone = false): void {

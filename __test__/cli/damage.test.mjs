@@ -45,7 +45,10 @@ test('cairn: verify names the damage and what is lost by it, and exits with 1', 
   const { code, stdout, stderr } = await cairn(t, [directory, 'verify']);
   assert.deepEqual({ code, stderr }, { code: 1, stderr: '' });
   assert.match(stdout, /^2 places damaged:$/m);
-  assert.match(stdout, new RegExp(`^  ${path} at \\d+: a table file is damaged: a record fails its checksum$`, 'm'));
+  assert.match(
+    stdout,
+    new RegExp(`^  ${path} at \\d+: a table file is damaged: a group of records fails its checksum$`, 'm'),
+  );
   assert.match(stdout, /^ {4}lost: k33 of table stone$/m);
   assert.match(stdout, /repair <target>/);
   const machine = await cairn(t, [directory, 'verify', '--json']);

@@ -204,7 +204,7 @@ impl Memtable {
     /// The newest records of about so many keys, picked by their hashes: every hundredth might end like the others.
     pub(crate) fn sample(&self, count: u64) -> Vec<(Key, Held)> {
         let chains = self.chains.read();
-        let every = (chains.chains.len() as u64 / count).max(1);
+        let every = (chains.chains.len() as u64 / count.max(1)).max(1);
         let picked = chains.chains.iter().filter(|(key, _)| key_hash(key).is_multiple_of(every));
         picked.map(|(key, chain)| (key.clone(), chain.newest.clone())).collect()
     }

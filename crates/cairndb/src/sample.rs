@@ -31,7 +31,7 @@ impl Sample {
         if content < SMALL {
             return Ok(sample);
         }
-        for run in runs {
+        for run in runs.iter().filter(|run| run.content() > 0) {
             run.sample((SAMPLE * run.content()).div_ceil(content), &mut |Entry { key, meta, value }| {
                 let value = value.get(..SAMPLE_LEN).unwrap_or(value);
                 sample.records.push((key.to_vec(), meta, value.to_vec()));

@@ -102,3 +102,26 @@ fn a_target_in_the_database_is_refused_however_it_is_named() {
     assert_eq!(scratch.db.backup(&inside).unwrap_err().code(), Code::Directory);
     assert!(!inside.exists());
 }
+
+#[test]
+fn a_backup_and_what_is_restored_of_it_are_packed_as_the_database_is() {
+    let (scratch, targets) = (Scratch::new(), tempfile::tempdir().unwrap());
+    let records: Vec<(String, String)> =
+        (0..1000).map(|n| (format!("user:{n:06}"), format!("user-{n}@example.com"))).collect();
+    let ops: Vec<Op<'_>> =
+        records.iter().map(|(key, value)| Op::put("mail", key.as_bytes(), Kind::BYTES, value.as_bytes())).collect();
+    scratch.db.commit(&ops, Durability::Os).unwrap();
+    scratch.db.compact().unwrap();
+    let packed = scratch.db.stats().stone_bytes;
+    assert!(packed * 10 < scratch.db.stats().live_bytes * 8, "{packed}");
+    let (backup, restored) = (targets.path().join("backup"), targets.path().join("restored"));
+    scratch.db.backup(&backup).unwrap();
+    restore(&backup, &restored).unwrap();
+    for directory in [backup, restored] {
+        let db = Database::open(&directory, Options::default()).unwrap();
+        assert!(db.stats().stone_bytes <= packed + 200, "{} and {packed}", db.stats().stone_bytes);
+        for (key, value) in &records {
+            assert_eq!(&*db.get("mail", key.as_bytes()).unwrap().unwrap().value, value.as_bytes());
+        }
+    }
+}

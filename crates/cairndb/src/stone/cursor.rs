@@ -87,9 +87,14 @@ impl StoneCursor {
         Ok(())
     }
 
-    /// Moves the gap in front of a block.
-    pub(super) fn seek_block(&mut self, number: u64) -> Result<()> {
-        self.block = Some(self.enter(number, Seek::Start)?);
+    /// Shows the records of a block.
+    pub(super) fn visit_block(&self, number: u64, show: &mut dyn FnMut(Entry<'_>)) -> Result<()> {
+        let mut block = self.enter(number, Seek::Start)?;
+        while !block.is_at_end() {
+            let (entry, end) = block.entry(&self.stone)?;
+            show(entry);
+            block.pass(end);
+        }
         Ok(())
     }
 

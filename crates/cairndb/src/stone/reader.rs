@@ -84,18 +84,20 @@ impl Stone {
         Ok(cursor)
     }
 
-    /// Shows up to so many records, the first few of blocks that a hash picks.
+    /// Shows about so many records, picked by their hashes from blocks all over the stone.
     pub(crate) fn sample(self: &Arc<Self>, count: u64, show: &mut dyn FnMut(Entry<'_>)) -> Result<()> {
-        const AT_EACH: u64 = 4;
-        let blocks = self.footer()?.block_count;
-        for place in 0..(count / AT_EACH).min(blocks) {
-            let mut cursor = self.cursor();
-            cursor.seek_block(index::key_hash(&place.to_le_bytes()) % blocks)?;
-            for _ in 0..AT_EACH {
-                let Some((entry, end)) = cursor.peek()? else { break };
-                show(entry);
-                cursor.skip(end);
-            }
+        const MOST_BLOCKS: u64 = 64;
+        let Footer { records, block_count, .. } = *self.footer()?;
+        let places = block_count.min(MOST_BLOCKS);
+        let seen = records * places / block_count.max(1);
+        let every = (seen / count.max(1)).max(1);
+        let cursor = self.cursor();
+        for place in 0..places {
+            cursor.visit_block(place * block_count / places, &mut |entry| {
+                if index::key_hash(entry.key).is_multiple_of(every) {
+                    show(entry);
+                }
+            })?;
         }
         Ok(())
     }

@@ -259,7 +259,7 @@ fn packed_records_take_less_room_and_several_share_a_group() {
             sampled += 1;
         })
         .unwrap();
-    assert!((1..=100).contains(&sampled), "{sampled}");
+    assert!((50..=200).contains(&sampled), "{sampled}");
 }
 
 #[test]
