@@ -5,6 +5,9 @@ use super::symbols::{Packer, Symbols};
 use crate::codec::{Reader, put_bytes, put_varint};
 use crate::record::Entry;
 
+/// Packed records are about so many times as long before they are packed.
+const USUAL: usize = 3;
+
 /// A group as it stands in the file.
 pub(super) struct Group<'a> {
     pub(super) body: &'a [u8],
@@ -44,7 +47,7 @@ impl<'a> Group<'a> {
         if !self.packed {
             return Some(self.body.to_vec());
         }
-        let mut records = Vec::new();
+        let mut records = Vec::with_capacity(self.body.len() * USUAL);
         self.codes().try_for_each(|codes| symbols?.unpack(codes?, |record| records.extend_from_slice(record)))?;
         Some(records)
     }

@@ -58,7 +58,7 @@ impl Parts {
 enum Bytes {
     /// The whole mapped file.
     Mapped(Arc<Stone>),
-    /// A part of the file that is shared with the cache, or a group that was unpacked.
+    /// A part of the file that is shared with the cache, or a record that was unpacked.
     Copied(Arc<[u8]>),
 }
 
@@ -117,7 +117,7 @@ impl Window {
         let group = self.intact(stone, at)?;
         let end = at + group.len as u64;
         let body = if group.packed {
-            Body::Unpacked(stone.unpack(at, &group)?.into())
+            Body::Unpacked(stone.unpack(at, &group)?)
         } else {
             let body_at = (at - self.origin) as usize + group.body_at;
             Body::InPlace(body_at..body_at + group.body.len())
@@ -159,11 +159,16 @@ impl Window {
 
     /// A record of the group, which ends there, with all that it lies in.
     pub(super) fn record(&self, opened: &Opened, entry: &Entry<'_>, end: usize) -> StoneRecord {
-        let (bytes, start) = match &opened.body {
-            Body::InPlace(range) => (self.bytes.clone(), range.start),
-            Body::Unpacked(bytes) => (Bytes::Copied(Arc::clone(bytes)), 0),
-        };
-        StoneRecord { bytes, parts: Parts::of(entry, start + end) }
+        match &opened.body {
+            Body::InPlace(range) => {
+                StoneRecord { bytes: self.bytes.clone(), parts: Parts::of(entry, range.start + end) }
+            }
+            Body::Unpacked(_) => {
+                let bytes = [entry.key, entry.value].concat();
+                let parts = Parts::of(entry, bytes.len());
+                StoneRecord { bytes: Bytes::Copied(bytes.into()), parts }
+            }
+        }
     }
 }
 
@@ -179,7 +184,7 @@ pub(super) struct Opened {
 enum Body {
     /// A range of the window's bytes.
     InPlace(Range<usize>),
-    Unpacked(Arc<[u8]>),
+    Unpacked(Vec<u8>),
 }
 
 impl Opened {
