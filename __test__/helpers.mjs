@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { CairnDB, CairnError } from 'cairndb';
 
 /** @typedef {import('node:test').TestContext} TestContext */
@@ -46,6 +48,41 @@ export async function openAt(t, directory, options) {
 /** Opens a new database until the end of the test. */
 export function open(t, options) {
   return openAt(t, newDirectory(t), options);
+}
+
+/** Starts a thread that does a job of fixtures/worker.mjs with a directory; `end` resolves to its exit code. */
+export function startWorker(t, job, directory, more = {}) {
+  const worker = new Worker(new URL('./fixtures/worker.mjs', import.meta.url), {
+    workerData: { job, directory, ...more },
+  });
+  onEnd(t, () => worker.terminate());
+  const end = new Promise((resolve, reject) => {
+    worker.once('error', reject);
+    worker.once('exit', resolve);
+  });
+  return { worker, end };
+}
+
+/** Calls `inTurn` again and again while another thread counts up, with what reads the number and looks that it is not too old. */
+export async function readWhileCounted(t, db, turns, inTurn) {
+  await db.write('t', 'counted', { number: 0 });
+  const acknowledged = new SharedArrayBuffer(4);
+  const count = new Int32Array(acknowledged);
+  let ended = false;
+  const end = startWorker(t, 'countUp', db.directory, { acknowledged }).end.finally(() => {
+    ended = true;
+  });
+  while (!ended) {
+    for (let turn = 0; turn < turns; turn += 1) {
+      await inTurn(() => {
+        const before = Atomics.load(count, 0);
+        const { number } = db.getSync('t', 'counted');
+        assert.ok(number >= before, `${number} was read after ${before} was written`);
+      });
+    }
+    await immediate();
+  }
+  await end;
 }
 
 /** Closes `db` and opens its directory again, so that what is read has been on disk. */

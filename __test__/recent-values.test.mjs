@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { test } from 'node:test';
-import { setImmediate as immediate, setTimeout as wait } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
-import { open, openAt } from './helpers.mjs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { open, openAt, readWhileCounted } from './helpers.mjs';
 
 /** Reads so often that what native code gave is kept, and looked at again. */
 function readOften(db, table, key) {
@@ -56,25 +54,7 @@ test('what another instance writes is seen at once', async (t) => {
 
 test('what another thread writes is seen at once', async (t) => {
   const db = await open(t);
-  await db.write('t', 'counted', { number: 0 });
-  const acknowledged = new SharedArrayBuffer(4);
-  const count = new Int32Array(acknowledged);
-  const worker = new Worker(new URL('./fixtures/worker.mjs', import.meta.url), {
-    workerData: { job: 'countUp', directory: db.directory, acknowledged },
-  });
-  let ended = false;
-  const end = once(worker, 'exit').then(() => {
-    ended = true;
-  });
-  while (!ended) {
-    for (let turn = 0; turn < 1000; turn += 1) {
-      const before = Atomics.load(count, 0);
-      const { number } = db.getSync('t', 'counted');
-      assert.ok(number >= before, `${number} was read after ${before} was written`);
-    }
-    await immediate();
-  }
-  await end;
+  await readWhileCounted(t, db, 1000, (look) => look());
   assert.equal(db.getSync('t', 'counted').number, 20_000);
 });
 

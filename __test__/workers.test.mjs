@@ -1,19 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Worker } from 'node:worker_threads';
-import { newDirectory, onEnd, open, openAt, runFixture } from './helpers.mjs';
-
-function startWorker(t, job, directory, more = {}) {
-  const worker = new Worker(new URL('./fixtures/worker.mjs', import.meta.url), {
-    workerData: { job, directory, ...more },
-  });
-  onEnd(t, () => worker.terminate());
-  const end = new Promise((resolve, reject) => {
-    worker.once('error', reject);
-    worker.once('exit', resolve);
-  });
-  return { worker, end };
-}
+import { newDirectory, open, openAt, runFixture, startWorker } from './helpers.mjs';
 
 test('workers and the main thread share a directory, and see what the others write', async (t) => {
   const db = await open(t);
