@@ -8,6 +8,7 @@
  *
  * @module
  */
+
 /** Two keys whose hashes have the same lower bits displace each other. */
 const PLACES = 4096;
 /** The longest head, in bytes, and text, in UTF-16 units, that are kept: with those, at most 5 MB altogether. */

@@ -1,8 +1,8 @@
 //! Reading what is left of a damaged stone: the records that can be proved good, past those that cannot.
 //!
 //! A group stands where the one before it ends, and its checksum is bound to the file and to the place. Where there is
-//! none, the next one is looked for at every place at which a group may begin. One that is found like this counts only if it ends where a sound one
-//! follows, or where a block or the data ends: a single checksum of 32 bits might be right by chance.
+//! none, the next one is looked for at every place at which a group may begin. One that is found like this counts only if
+//! it ends where a sound one follows, or where a block or the data ends: a single checksum of 32 bits might be right by chance.
 //!
 //! The footer is not needed: the header at the front holds all that the checksums depend on, and the other way round.
 //! The index is not used but to tell which key a damaged record had.

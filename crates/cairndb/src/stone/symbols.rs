@@ -2,8 +2,8 @@
 //!
 //! The method is FSST (P. Boncz, T. Neumann, V. Leis: *FSST: Fast Random Access String Compression*, PVLDB 13, 2020):
 //! up to 255 symbols of 1 to 8 bytes, chosen for the stone from a sample of its records. A code is the number of a
-//! symbol, or 255 and then a byte that stands for itself. So each group can be unpacked by itself, at the price of a
-//! load and a store for each code; what packs blocks of many records smaller has to unpack a block to read one.
+//! symbol, or 255 and then a byte that stands for itself. So each record can be unpacked by itself, at the price of
+//! a load and a store for each code; what packs blocks of many records smaller has to unpack a block to read one.
 
 use super::format::{ALIGNMENT, CHECKSUM, checksum};
 use crate::codec::Reader;
@@ -109,7 +109,7 @@ impl Symbols {
     }
 }
 
-/// Packs the groups of a stone that is written.
+/// Packs the records of a stone that is written.
 pub(crate) struct Packer {
     compressor: fsst::Compressor,
     symbols: Box<Symbols>,
