@@ -13,7 +13,7 @@ use napi::bindgen_prelude::{
 };
 use napi::{Env, Result, sys};
 
-use crate::cursor::{self, RawRange};
+use crate::cursor::{self, Asked, Cursor};
 use crate::failure::{Answer, Failure, Outcome, guarded};
 use crate::memory::{self, Memory};
 use crate::point;
@@ -63,7 +63,7 @@ pub(crate) fn make(env: &Env, queue: Arc<Queue>) -> Result<Object<'_>> {
     handle.add("tableSize", table_size)?;
     handle.add("expirationsBefore", expirations_before)?;
     handle.add("listTables", list_tables)?;
-    handle.add("cursor", cursor)?;
+    handle.add("scan", scan)?;
     handle.add("defineDictionary", define_dictionary)?;
     handle.add("defineShape", define_shape)?;
     handle.add("shapes", shapes)?;
@@ -212,12 +212,20 @@ fn list_tables(call: Call<'_>) -> Result<Answer<Vec<String>>> {
     call.read(Database::tables)
 }
 
-fn cursor(call: Call<'_>) -> Result<Raw> {
-    let (table, range): (Text, RawRange) = (call.argument(0)?, call.argument(1)?);
-    let scan = guarded(|| Ok(call.share.queue().engine()?.scan(&table, &range.of_engine())?));
-    let scan = scan.map_err(|failure| failure.into_napi(call.arguments.env.raw()))?;
-    let Raw(buffer) = call.arguments.this::<Object<'_>>()?.get_named_property_unchecked("memory")?;
-    Ok(Raw(cursor::make(call.arguments.env, scan, range.contents(), call.share, (call.memory, buffer))?.raw()))
+fn scan(call: Call<'_>) -> Result<Raw> {
+    let (table, max): (Text, u32) = (call.argument(0)?, call.argument(6)?);
+    let (low, high, prefix) = (call.argument(1)?, call.argument(2)?, call.argument(3)?);
+    let asked = Asked { low, high, prefix, how: call.argument(4)?, limit: call.argument(5)? };
+    let env = &*call.arguments.env;
+    let begun = guarded(|| {
+        let scan = call.share.queue().engine()?.scan(&table, &asked.range())?;
+        let cursor = Cursor::new(call.share, scan, asked.contents(), call.memory);
+        Ok((cursor.read(max as usize)?, cursor))
+    });
+    let (page, cursor) = begun.map_err(|failure| failure.into_napi(env.raw()))?;
+    cursor::first_page(env, page, cursor, || {
+        call.arguments.this::<Object<'_>>()?.get_named_property_unchecked("memory")
+    })
 }
 
 fn define_dictionary(call: Call<'_>) -> Result<Answer<u32>> {

@@ -6,9 +6,9 @@
 import type { Dictionaries, Dictionary } from './dictionary.ts';
 import { fromNative } from './errors.ts';
 import type { Inside } from './import.ts';
-import { all, type RangeOptions, Rows, rawRange, rowsNow } from './iterate.ts';
+import { all, checkRange, firstPage, type RangeOptions, Rows, rowsNow } from './iterate.ts';
 import { Lifecycle } from './lifecycle.ts';
-import type { Level, NativeCursor, NativeHandle } from './native.ts';
+import { type FirstPage, type Level, type NativeHandle, SCAN_VALUES } from './native.ts';
 import {
   type BatchOperation,
   batchOperations,
@@ -465,11 +465,11 @@ export class CairnDB extends Upkeep {
   }
 
   /** What the arguments are is looked at when the first entry is asked for, which is when an error can be told. */
-  #opener(table: string, range: RangeOptions | undefined, rows: RowsOf<unknown>): () => NativeCursor {
+  #opener(table: string, range: RangeOptions | undefined, rows: RowsOf<unknown>): () => FirstPage {
     return () => {
       checkTable(table);
-      const checked = rawRange(range, rows !== keysOf);
-      return this.#read((handle) => handle.cursor(table, checked));
+      const checked = checkRange(range);
+      return this.#read((handle) => firstPage(handle, table, checked, rows === keysOf ? 0 : SCAN_VALUES));
     };
   }
 }

@@ -4,8 +4,8 @@
  * @module
  */
 import { setImmediate } from 'node:timers/promises';
-import { CairnError, fromNative } from './errors.ts';
-import type { NativeCursor, RawPage, RawRange } from './native.ts';
+import { CairnError, translated } from './errors.ts';
+import { type FirstPage, type NativeHandle, type RawPage, SCAN_AFTER, SCAN_BEFORE, SCAN_REVERSE } from './native.ts';
 import { checkNames, describe, isOptionsObject, isWellFormed } from './validate.ts';
 
 /**
@@ -33,34 +33,74 @@ export interface RangeOptions {
   readonly limit?: number | undefined;
 }
 
-const BOUNDS = ['gte', 'gt', 'lte', 'lt', 'prefix'] as const;
-const NAMES = [...BOUNDS, 'reverse', 'limit'];
+const NAMES = ['gte', 'gt', 'lte', 'lt', 'prefix', 'reverse', 'limit'];
 const FIRST_PAGE = 16;
+const SECOND_PAGE = 64;
 const LARGEST_PAGE = 256;
 
-/** Checks a range, and translates it for native code. */
-export function rawRange(range: unknown, values: boolean): RawRange {
-  if (range === undefined) return { values };
+/** A range that was checked. */
+export interface CheckedRange {
+  readonly low: string | undefined;
+  readonly high: string | undefined;
+  readonly prefix: string | undefined;
+  readonly how: number;
+  readonly limit: number;
+}
+
+export const ALL_KEYS: CheckedRange = {
+  low: undefined,
+  high: undefined,
+  prefix: undefined,
+  how: 0,
+  limit: Number.POSITIVE_INFINITY,
+};
+
+export function checkRange(range: unknown): CheckedRange {
+  if (range === undefined) return ALL_KEYS;
   if (!isOptionsObject(range)) throw invalid(`The range is ${describe(range)}; give an object.`);
   checkNames(range, NAMES, 'ERR_CAIRN_INVALID_RANGE', 'member of a range');
-  const { reverse, limit } = range;
+  const { gte, gt, lte, lt, prefix, reverse, limit = Number.POSITIVE_INFINITY } = range as Record<string, unknown>;
   if (reverse !== undefined && typeof reverse !== 'boolean') {
     throw invalid(`reverse is ${describe(reverse)}; give true or false.`);
   }
-  if (limit !== undefined && !(Number.isSafeInteger(limit) && (limit as number) >= 0)) {
+  if (range.limit !== undefined && !(Number.isSafeInteger(limit) && (limit as number) >= 0)) {
     throw invalid(`limit is ${describe(limit)}; give a whole number, or leave it out for all.`);
   }
-  if (range.gte !== undefined && range.gt !== undefined) throw invalid('Both gte and gt are given; give one of them.');
-  if (range.lte !== undefined && range.lt !== undefined) throw invalid('Both lte and lt are given; give one of them.');
-  for (const name of BOUNDS) checkBound(name, range[name]);
-  const given = Object.entries(range).filter(([, value]) => value !== undefined);
-  return { ...Object.fromEntries(given), values };
+  if (gte !== undefined && gt !== undefined) throw invalid('Both gte and gt are given; give one of them.');
+  if (lte !== undefined && lt !== undefined) throw invalid('Both lte and lt are given; give one of them.');
+  const after = gt === undefined ? 0 : SCAN_AFTER;
+  const before = lt === undefined ? 0 : SCAN_BEFORE;
+  return {
+    low: checkBound('gte', gte) ?? checkBound('gt', gt),
+    high: checkBound('lte', lte) ?? checkBound('lt', lt),
+    prefix: checkBound('prefix', prefix),
+    how: after + before + (reverse ? SCAN_REVERSE : 0),
+    limit: limit as number,
+  };
 }
 
-function checkBound(name: string, bound: unknown): void {
-  if (bound === undefined) return;
+function checkBound(name: string, bound: unknown): string | undefined {
+  if (bound === undefined) return undefined;
   if (typeof bound !== 'string') throw invalid(`${name} is ${describe(bound)}; give a string.`);
   if (!isWellFormed(bound)) throw invalid(`${name} contains half of a surrogate pair, which no key does.`);
+  return bound;
+}
+
+/** The first entries of a range, at most `max`, with `contents` beside their keys. */
+export function firstPage(
+  handle: NativeHandle,
+  table: string,
+  range: CheckedRange,
+  contents: number,
+  max = usualFirst(range.limit),
+): FirstPage {
+  const { low, high, prefix, how, limit } = range;
+  return handle.scan(table, low, high, prefix, how + contents, limit, max);
+}
+
+/** Who names a limit is expected to go up to it; others may leave after a few entries. */
+function usualFirst(limit: number): number {
+  return Number.isFinite(limit) ? Math.min(limit, LARGEST_PAGE) : FIRST_PAGE;
 }
 
 type Decode<T> = (page: RawPage) => T[];
@@ -73,7 +113,7 @@ export class Rows<T> implements AsyncGenerator<T, void, void> {
   /** The last of the steps that wait for a page; who asks meanwhile comes after it. */
   #waiting: Promise<unknown> | undefined;
 
-  constructor(open: () => NativeCursor, decode: Decode<T>) {
+  constructor(open: () => FirstPage, decode: Decode<T>) {
     this.#pages = pages(open, decode);
   }
 
@@ -128,44 +168,43 @@ export class Rows<T> implements AsyncGenerator<T, void, void> {
   }
 }
 
-/** The entries of a cursor, one by one, without a turn of the event loop in between. */
-export function* rowsNow<T>(open: () => NativeCursor, decode: Decode<T>): Generator<T, void, void> {
-  const cursor = open();
+/** The entries of a range, one by one, without a turn of the event loop in between. */
+export function* rowsNow<T>(
+  open: () => FirstPage,
+  decode: Decode<T>,
+  largest = LARGEST_PAGE,
+): Generator<T, void, void> {
+  const first = translated(open);
+  const { rest } = first;
   try {
-    for (let size = FIRST_PAGE; ; size = Math.min(4 * size, LARGEST_PAGE)) {
-      const page = next(cursor, size, decode);
-      if (page.length === 0) return;
+    let page = translated(() => decode(first));
+    for (let size = SECOND_PAGE; page.length > 0; size = 4 * size) {
       for (const row of page) yield row;
+      if (rest === undefined) return;
+      page = translated(() => decode(rest.next(Math.min(size, largest))));
     }
   } finally {
-    cursor.close();
+    rest?.close();
   }
 }
 
 /**
- * The pages of a cursor, as `decode` makes them. The snapshot is taken when the first page is asked for. Between pages the
- * event loop gets its turn, so that a long scan holds up nobody; the first page is small, for those who leave after a few
- * entries.
+ * The pages of a range, as `decode` makes them. The snapshot is taken when the first page is asked for. Between pages the
+ * event loop gets its turn, so that a long scan holds up nobody.
  */
-async function* pages<T>(open: () => NativeCursor, decode: Decode<T>): AsyncGenerator<T[], void, void> {
-  const cursor = open();
+async function* pages<T>(open: () => FirstPage, decode: Decode<T>): AsyncGenerator<T[], void, void> {
+  const first = translated(open);
+  const { rest } = first;
   try {
-    let page = next(cursor, FIRST_PAGE, decode);
-    for (let size = FIRST_PAGE * 4; page.length > 0; size *= 4) {
+    let page = translated(() => decode(first));
+    for (let size = SECOND_PAGE; page.length > 0; size = 4 * size) {
       yield page;
-      page = next(cursor, Math.min(size, LARGEST_PAGE), decode);
+      if (rest === undefined) return;
+      page = translated(() => decode(rest.next(Math.min(size, LARGEST_PAGE))));
       if (page.length > 0) await setImmediate();
     }
   } finally {
-    cursor.close();
-  }
-}
-
-function next<T>(cursor: NativeCursor, max: number, decode: Decode<T>): T[] {
-  try {
-    return decode(cursor.next(max));
-  } catch (error) {
-    throw fromNative(error);
+    rest?.close();
   }
 }
 

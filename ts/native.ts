@@ -137,7 +137,19 @@ export interface NativeHandle {
   changes(): ArrayBuffer | null;
   /** The keys of all shapes from this number on. */
   shapes(first: number): string[][];
-  cursor(table: string, range: RawRange): NativeCursor;
+  /**
+   * The first entries of a range, at most `max`. Bounds that are left out are undefined, and `how` is a sum of the bits
+   * named {@link SCAN_AFTER} and so on.
+   */
+  scan(
+    table: string,
+    low: string | undefined,
+    high: string | undefined,
+    prefix: string | undefined,
+    how: number,
+    limit: number,
+    max: number,
+  ): FirstPage;
   flush(): Promise<void>;
   compact(progress: NativeProgress): Promise<void>;
   verify(progress: NativeProgress): Promise<VerifyReport>;
@@ -154,18 +166,16 @@ export interface NativeHandle {
   closeSync(): void;
 }
 
-export interface RawRange {
-  readonly gte?: string;
-  readonly gt?: string;
-  readonly lte?: string;
-  readonly lt?: string;
-  readonly prefix?: string;
-  readonly reverse?: boolean;
-  readonly limit?: number;
-  readonly values: boolean;
-  /** The entries are of the kind {@link RawKeyedRecord}, whatever `values` says. */
-  readonly records?: boolean;
-}
+/** Of the lower bound: not the key itself. */
+export const SCAN_AFTER = 1;
+/** Of the upper bound: not the key itself. */
+export const SCAN_BEFORE = 2;
+/** From the last key to the first. */
+export const SCAN_REVERSE = 4;
+/** With values. */
+export const SCAN_VALUES = 8;
+/** The entries are of the kind {@link RawKeyedRecord}. */
+export const SCAN_RECORDS = 16;
 
 export interface NativeCursor {
   /**
@@ -178,8 +188,11 @@ export interface NativeCursor {
   close(): void;
 }
 
-/** Or, if the range asks for records, of {@link RawKeyedRecord}. */
+/** Or, if records are asked for, of {@link RawKeyedRecord}. */
 export type RawPage = readonly (string | RawEntry)[];
+
+/** A page with what gives the following ones, unless it is the last. */
+export type FirstPage = RawPage & { readonly rest?: NativeCursor };
 
 export interface RawEntry {
   readonly key: string;

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { CairnError, translated } from '../errors.ts';
 import { inTurnSync } from '../import.ts';
+import { ALL_KEYS, firstPage, rowsNow } from '../iterate.ts';
 import {
   KIND_BYTES,
   type Level,
@@ -17,6 +18,7 @@ import {
   type Outcomes,
   type RawEntry,
   type RawValue,
+  SCAN_VALUES,
 } from '../native.ts';
 import type { Operation } from '../operation.ts';
 import { MAX_VALUE_BYTES, Packer } from '../pack.ts';
@@ -83,22 +85,16 @@ export class Store {
 
   /** All keys and values as they are when the first one is asked for, long keys last. */
   *entries(): Generator<[key: string, value: Buffer], null, void> {
-    const cursor = translated(() => this.#handle.cursor(TABLE, { values: true }));
-    try {
-      for (;;) {
-        // One by one, since a page of large values could be more than there is memory.
-        const [entry] = translated(() => cursor.next(1));
-        if (entry === undefined) return null;
-        const { key: name, value } = entry as RawEntry;
-        if (name.startsWith(SHORT)) yield [name.slice(SHORT.length), bytesOf(value)];
-        else {
-          const long = split(bytesOf(value));
-          yield [long.key.toString(), long.value];
-        }
+    const open = () => firstPage(this.#handle, TABLE, ALL_KEYS, SCAN_VALUES, 1);
+    // One by one, since a page of large values could be more than there is memory.
+    for (const { key: name, value } of rowsNow(open, (page) => page as RawEntry[], 1)) {
+      if (name.startsWith(SHORT)) yield [name.slice(SHORT.length), bytesOf(value)];
+      else {
+        const long = split(bytesOf(value));
+        yield [long.key.toString(), long.value];
       }
-    } finally {
-      cursor.close();
     }
+    return null;
   }
 
   tables(): string[] {

@@ -4,7 +4,9 @@
  * @module
  */
 import { fromNative, translated } from '../errors.ts';
+import { ALL_KEYS, firstPage, rowsNow } from '../iterate.ts';
 import { keyOf, textOf } from '../names.ts';
+import { SCAN_VALUES } from '../native.ts';
 import { deleteOperation, type Operation, putOperation } from '../operation.ts';
 import { resolveOptions, type Settings } from '../options.ts';
 import { outcomeOf } from '../outcome.ts';
@@ -24,8 +26,6 @@ const TAKEOVER = 'takeover';
 /** Writes are acknowledged when the operating system has them; a take-over ends when the disk has it. */
 const OS = 1;
 const FULL = 2;
-/** How many records are read at a time. */
-const PAGE = 256;
 
 /** One for all stores: packing is synchronous. */
 const packer = new Packer();
@@ -81,16 +81,8 @@ export class Records {
   /** All records as they are now, in the order of their keys. */
   *entries(): Generator<Seed, void, void> {
     const { handle, reader } = this.#session;
-    const cursor = released(() => handle.cursor(RECORDS, { values: true }));
-    try {
-      for (;;) {
-        const page = released(() => reader.entries(cursor.next(PAGE)));
-        if (page.length === 0) return;
-        for (const [key, value] of page) yield recordOf(key, value);
-      }
-    } finally {
-      cursor.close();
-    }
+    const open = () => firstPage(handle, RECORDS, ALL_KEYS, SCAN_VALUES);
+    for (const [key, value] of rowsNow(open, (page) => reader.entries(page))) yield recordOf(key, value);
   }
 
   /** What worsen kept beside the records. */

@@ -14,8 +14,9 @@ use crate::memtable::Memtable;
 use crate::merge::write_stone;
 use crate::plan::plan_flush;
 use crate::progress::Progress;
+use crate::range::Bounds;
 use crate::record::Entry;
-use crate::runs::{Bounds, Run};
+use crate::runs::Run;
 use crate::sync::AtomicBool;
 use crate::table::{Layer, Levels, Table};
 

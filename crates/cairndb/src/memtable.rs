@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use crate::error::Result;
 use crate::places::Places;
 use crate::record::{Entry, Meta};
-use crate::slice::{Key, Slice};
+use crate::slice::{Key, Slice, prefix};
 use crate::stone::key_hash;
 use crate::sync::{AtomicUsize, Mutex, RwLock};
 
@@ -231,7 +231,7 @@ impl Memtable {
             return order.values().map(|place| *place as u32).collect();
         }
         let key = |place: u32| chains.chains.get(place as usize).map(|(key, _)| key);
-        let mut places: Vec<(u64, u32)> = chains.chains.iter().map(|(key, _)| key.prefix()).zip(0..).collect();
+        let mut places: Vec<(u64, u32)> = chains.chains.iter().map(|(key, _)| prefix(key)).zip(0..).collect();
         // The keys themselves lie far from each other.
         places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1))));
         places.iter().map(|(_, place)| *place).collect()

@@ -12,7 +12,8 @@ use crate::inner::{Inner, RETRY};
 use crate::manifest::StoneEntry;
 use crate::plan::plan_merge;
 use crate::progress::Progress;
-use crate::runs::{Bounds, Merged, Run};
+use crate::range::Bounds;
+use crate::runs::{Merged, Run};
 use crate::sample::Sample;
 use crate::stone::{Stone, StoneWriter};
 use crate::sync::AtomicBool;
@@ -59,7 +60,8 @@ fn merge_into(
     progress: &Progress,
 ) -> Result<u64> {
     let mut records = 0;
-    merged.visit(&mut |entry| {
+    // It never breaks off.
+    let _ = merged.visit(&mut |entry| {
         progress.advance(entry.len())?;
         if bottom && entry.meta.tombstone {
             return Ok(ControlFlow::Continue(()));

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::{Bound, ControlFlow, Deref};
+use std::ops::{ControlFlow, Deref};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,8 +12,9 @@ use crate::database::Database;
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::inner::{Inner, Shared};
+use crate::range::Range;
 use crate::record::{DictionaryUse, Entry, Kind, Meta};
-use crate::runs::{Bounds, Merged, Row, Run};
+use crate::runs::{Merged, Row, Run};
 use crate::slice::{Key, Slice};
 use crate::stone::StoneRecord;
 use crate::table::{Found, Levels, Table};
@@ -317,7 +318,7 @@ impl Snapshot {
         let bounds = range.bounds();
         if let Some(levels) = &self.levels {
             for memtable in std::iter::once(&levels.active).chain(&levels.frozen) {
-                runs.push(Run::memtable_towards(memtable, bounds.clone(), self.sequence, range.reverse));
+                runs.push(Run::memtable(memtable, bounds.clone(), self.sequence, range.reverse, range.limit));
             }
             for layer in &levels.stones {
                 runs.push(Run::stone(&layer.stone, bounds.clone(), range.reverse)?);
@@ -326,92 +327,6 @@ impl Snapshot {
         let left = range.limit.unwrap_or(usize::MAX);
         Ok(Scan { snapshot: self, merged: Merged::new(runs, range.reverse), left })
     }
-}
-
-/// Which records a scan gives, and in which order.
-///
-/// ```
-/// # use cairndb::Range;
-/// let newest_ten = Range::prefix(b"2026-").reverse().limit(10);
-/// ```
-#[derive(Clone, Debug)]
-pub struct Range<'a> {
-    low: Bound<&'a [u8]>,
-    high: Bound<&'a [u8]>,
-    prefix: &'a [u8],
-    reverse: bool,
-    limit: Option<usize>,
-}
-
-impl<'a> Range<'a> {
-    /// All records.
-    #[must_use]
-    pub fn all() -> Self {
-        Range::between(Bound::Unbounded, Bound::Unbounded)
-    }
-
-    /// The records whose keys lie between two bounds.
-    #[must_use]
-    pub fn between(low: Bound<&'a [u8]>, high: Bound<&'a [u8]>) -> Self {
-        Range { low, high, prefix: &[], reverse: false, limit: None }
-    }
-
-    /// The records whose keys begin with `prefix`.
-    #[must_use]
-    pub fn prefix(prefix: &'a [u8]) -> Self {
-        Range::all().with_prefix(prefix)
-    }
-
-    /// Of these, the records whose keys begin with `prefix`.
-    #[must_use]
-    pub fn with_prefix(mut self, prefix: &'a [u8]) -> Self {
-        self.prefix = prefix;
-        self
-    }
-
-    /// From the last key to the first.
-    #[must_use]
-    pub fn reverse(mut self) -> Self {
-        self.reverse = true;
-        self
-    }
-
-    /// At most this many records.
-    #[must_use]
-    pub fn limit(mut self, records: usize) -> Self {
-        self.limit = Some(records);
-        self
-    }
-
-    fn bounds(&self) -> Bounds {
-        let mut low = self.low.map(<[u8]>::to_vec);
-        let mut high = self.high.map(<[u8]>::to_vec);
-        if !self.prefix.is_empty() {
-            let from_low =
-                !matches!(&low, Bound::Included(key) | Bound::Excluded(key) if key.as_slice() >= self.prefix);
-            if from_low {
-                low = Bound::Included(self.prefix.to_vec());
-            }
-            if let Some(end) = successor(self.prefix)
-                && !matches!(&high, Bound::Included(key) | Bound::Excluded(key) if *key < end)
-            {
-                high = Bound::Excluded(end);
-            }
-        }
-        Bounds { low, high }
-    }
-}
-
-/// The first key behind all that begin with `prefix`; `None` if there is none, since the prefix is all 0xff.
-fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < 0xff {
-            end.push(last + 1);
-            return Some(end);
-        }
-    }
-    None
 }
 
 /// An iterator over the records of a range, as they were when the scan began.
@@ -431,7 +346,10 @@ impl Scan {
     fn step(&mut self) -> Result<Option<(Bytes, Record)>> {
         let inner = &self.snapshot.pin.0;
         while self.left > 0 {
-            let Some(row) = self.merged.next()? else { break };
+            let Some(row) = self.merged.next()? else {
+                self.left = 0;
+                break;
+            };
             if inner.is_live(row.meta()) {
                 self.left -= 1;
                 let meta = *row.meta();
@@ -456,13 +374,17 @@ impl Scan {
     /// let db = Database::open(directory.path(), Options::default())?;
     /// db.commit(&[Op::put("t", b"a", Kind::BYTES, b"12"), Op::put("t", b"b", Kind::BYTES, b"345")], Durability::Os)?;
     /// let mut bytes = 0;
-    /// let seen = db.snapshot("t")?.scan(&Range::all())?.visit(usize::MAX, |_key, record| {
+    /// let mut scan = db.snapshot("t")?.scan(&Range::all())?;
+    /// let seen = scan.visit(usize::MAX, |_key, record| {
     ///     bytes += record.value.len();
     ///     ControlFlow::Continue(())
     /// })?;
     /// assert_eq!((seen, bytes), (2, 5));
+    /// assert_eq!(scan.size_hint(), (0, Some(0)));
     /// # Ok::<(), cairndb::Error>(())
     /// ```
+    ///
+    /// At the end of the range [`Iterator::size_hint`] has no more than 0.
     ///
     /// # Errors
     /// As the iterator. What comes next is the record that could not be read.
@@ -475,7 +397,7 @@ impl Scan {
         let max = max.min(self.left);
         let mut seen = 0;
         if max > 0 {
-            self.merged.visit(&mut |Entry { key, meta, value }| {
+            let ended = self.merged.visit(&mut |Entry { key, meta, value }| {
                 if !inner.is_live(&meta) {
                     return Ok(ControlFlow::Continue(()));
                 }
@@ -485,6 +407,9 @@ impl Scan {
                 let flow = visit(key, record);
                 Ok(if seen == max { ControlFlow::Break(()) } else { flow })
             })?;
+            if ended.is_continue() {
+                self.left = 0;
+            }
         }
         Ok(seen)
     }
@@ -495,5 +420,9 @@ impl Iterator for Scan {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.step().transpose()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.left))
     }
 }

@@ -7,63 +7,18 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::memtable::{Held, Memtable};
+use crate::range::Bounds;
 use crate::record::{Entry, Meta};
 use crate::slice::Key;
-use crate::stone::{Seek, Stone, StoneCursor, StoneRecord};
+use crate::stone::{Stone, StoneCursor, StoneRecord};
 
-/// Records taken from a memtable at a time, in the first page and later ones.
+/// Records taken from a memtable at a time: in the first page, and at most in later ones, each of which is so many times
+/// as long as the one before. Short scans are common, and what they take too much is work for nothing.
 const FIRST_PAGE: usize = 16;
-const PAGE: usize = 512;
+const LONGEST_PAGE: usize = 512;
+const GROWTH: usize = 4;
 /// Records of a frozen memtable that are shown at a time; it is locked as long as that takes.
 const SHOWN: usize = 64;
-
-/// The keys between two bounds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Bounds {
-    pub(crate) low: Bound<Vec<u8>>,
-    pub(crate) high: Bound<Vec<u8>>,
-}
-
-impl Bounds {
-    pub(crate) fn all() -> Self {
-        Bounds { low: Bound::Unbounded, high: Bound::Unbounded }
-    }
-
-    pub(crate) fn as_ref(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
-        (self.low.as_ref().map(Vec::as_slice), self.high.as_ref().map(Vec::as_slice))
-    }
-
-    /// Where a walk in this direction begins.
-    fn start(&self, reverse: bool) -> Seek<'_> {
-        match (reverse, if reverse { self.high.as_ref() } else { self.low.as_ref() }) {
-            (false, Bound::Unbounded) => Seek::Start,
-            (true, Bound::Unbounded) => Seek::End,
-            (false, Bound::Included(key)) | (true, Bound::Excluded(key)) => Seek::Before(key),
-            (false, Bound::Excluded(key)) | (true, Bound::Included(key)) => Seek::After(key),
-        }
-    }
-
-    /// Whether `key` lies beyond the end of a walk in this direction.
-    fn is_past(&self, key: &[u8], reverse: bool) -> bool {
-        match if reverse { self.low.as_ref() } else { self.high.as_ref() } {
-            Bound::Unbounded => false,
-            Bound::Included(end) => {
-                if reverse {
-                    key < end.as_slice()
-                } else {
-                    key > end.as_slice()
-                }
-            }
-            Bound::Excluded(end) => {
-                if reverse {
-                    key <= end.as_slice()
-                } else {
-                    key >= end.as_slice()
-                }
-            }
-        }
-    }
-}
 
 /// Who is shown records; it breaks off when it has seen enough.
 pub(crate) type Visit<'a> = dyn FnMut(Entry<'_>) -> Result<ControlFlow<()>> + 'a;
@@ -142,20 +97,22 @@ impl Run {
         Run { source: Source::Frozen(walk), current }
     }
 
-    /// The records of a memtable as a reader at `sequence` sees them, tombstones too, in key order.
-    pub(crate) fn memtable(memtable: &Arc<Memtable>, bounds: Bounds, sequence: u64) -> Self {
-        Run::memtable_towards(memtable, bounds, sequence, false)
-    }
-
-    /// As [`Run::memtable`], in key order or against it.
-    pub(crate) fn memtable_towards(memtable: &Arc<Memtable>, bounds: Bounds, sequence: u64, reverse: bool) -> Self {
+    /// The records of a memtable as a reader at `sequence` sees them, tombstones too, in key order or against it. At most
+    /// `limit` are wanted, if none of them is a tombstone.
+    pub(crate) fn memtable(
+        memtable: &Arc<Memtable>,
+        bounds: Bounds,
+        sequence: u64,
+        reverse: bool,
+        limit: Option<usize>,
+    ) -> Self {
         let mut walk = MemtableWalk {
             memtable: Arc::clone(memtable),
             bounds,
             reverse,
             sequence,
             page: VecDeque::new(),
-            next_page: FIRST_PAGE,
+            next_page: limit.unwrap_or(FIRST_PAGE).clamp(1, LONGEST_PAGE),
         };
         let current = walk.next();
         Run { source: Source::Memtable(walk), current }
@@ -209,13 +166,13 @@ impl Run {
         Ok(())
     }
 
-    /// Shows the records from here on, where they lie, until `visit` breaks off. After an error the run is in front of the
-    /// record that it is about.
-    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<()> {
+    /// Shows the records from here on, where they lie, until `visit` breaks off, and says whether it did. After an error the
+    /// run is in front of the record that it is about.
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
         if let Some(row) = self.current.take()
             && visit(row.entry())?.is_break()
         {
-            return Ok(());
+            return Ok(ControlFlow::Break(()));
         }
         match &mut self.source {
             Source::Stone(walk) if !walk.reverse => walk.visit(visit),
@@ -223,10 +180,10 @@ impl Run {
             source => {
                 while let Some(row) = source.next()? {
                     if visit(row.entry())?.is_break() {
-                        break;
+                        return Ok(ControlFlow::Break(()));
                     }
                 }
-                Ok(())
+                Ok(ControlFlow::Continue(()))
             }
         }
     }
@@ -251,13 +208,13 @@ impl MemtableWalk {
         Some(Row::Held(key, held))
     }
 
-    /// Short scans are common, so the first page is short too.
     fn load(&mut self) {
         if self.next_page == 0 {
             return;
         }
         self.page = self.memtable.page(self.bounds.as_ref(), self.reverse, self.sequence, self.next_page).into();
-        self.next_page = if self.page.len() < self.next_page { 0 } else { PAGE };
+        let is_last = self.page.len() < self.next_page;
+        self.next_page = if is_last { 0 } else { (GROWTH * self.next_page).min(LONGEST_PAGE) };
         if let Some((last, _)) = self.page.back() {
             let reached = Bound::Excluded(last.to_vec());
             if self.reverse { self.bounds.high = reached } else { self.bounds.low = reached }
@@ -273,7 +230,7 @@ impl FrozenWalk {
     }
 
     /// As [`Run::visit`].
-    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<()> {
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
         for places in self.places.get(self.passed..).unwrap_or_default().chunks(SHOWN) {
             let mut seen = 0;
             let outcome = self.memtable.visit(places, &mut |entry| {
@@ -283,16 +240,16 @@ impl FrozenWalk {
             });
             self.passed += seen;
             if outcome?.is_break() {
-                break;
+                return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
 impl StoneWalk {
     /// As [`Run::visit`], in key order.
-    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<()> {
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
         while let Some((entry, len)) = self.cursor.peek()? {
             if self.bounds.is_past(entry.key, false) {
                 break;
@@ -300,10 +257,10 @@ impl StoneWalk {
             let flow = visit(entry)?;
             self.cursor.skip(len);
             if flow.is_break() {
-                break;
+                return Ok(flow);
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn next(&mut self) -> Result<Option<Row>> {
@@ -330,8 +287,8 @@ impl Merged {
         Merged { runs, reverse, at_key: Vec::new() }
     }
 
-    /// Shows the records from here on, until `visit` breaks off.
-    pub(crate) fn visit(&mut self, visit: &mut Visit<'_>) -> Result<()> {
+    /// Shows the records from here on, until `visit` breaks off. Says whether it did; else there are no more.
+    pub(crate) fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
         if let [only] = self.runs.as_mut_slice() {
             return only.visit(visit);
         }
@@ -339,10 +296,10 @@ impl Merged {
             if let Some(row) = &newest.current
                 && visit(row.entry())?.is_break()
             {
-                break;
+                return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// The next key's newest record.

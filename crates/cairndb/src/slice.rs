@@ -58,13 +58,12 @@ impl Key {
     }
 }
 
-impl Key {
-    /// The first 8 bytes as a number, with zeros behind a shorter key. Keys whose numbers differ are in the order of these.
-    pub(crate) fn prefix(&self) -> u64 {
-        let mut first = [0; 8];
-        first.iter_mut().zip(self.iter()).for_each(|(place, byte)| *place = *byte);
-        u64::from_be_bytes(first)
-    }
+/// The first 8 bytes of a key as a number, with zeros behind a shorter one. Keys whose numbers differ are in the order of
+/// these.
+pub(crate) fn prefix(key: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    first.iter_mut().zip(key).for_each(|(place, byte)| *place = *byte);
+    u64::from_be_bytes(first)
 }
 
 impl Deref for Key {

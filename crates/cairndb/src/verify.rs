@@ -11,9 +11,9 @@ use crate::journal::{Item, ReplayFrom, ReplayedFrame, Segment, salvage, segment_
 use crate::manifest::{Manifest, StoneEntry};
 use crate::merge::stone_path;
 use crate::progress::Progress;
+use crate::range::Bounds;
 use crate::record::Meta;
 use crate::recover::check_stones;
-use crate::runs::Bounds;
 use crate::stone::{Lost, Stone};
 
 /// What [`Database::verify`](crate::Database::verify) found.

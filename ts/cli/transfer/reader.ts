@@ -6,8 +6,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { type CairnDB, insideOf } from '../../database.ts';
 import { translated } from '../../errors.ts';
-import { rawRange } from '../../iterate.ts';
-import type { RawKeyedRecord, RawValue } from '../../native.ts';
+import { checkRange, firstPage } from '../../iterate.ts';
+import { type RawKeyedRecord, type RawPage, type RawValue, SCAN_RECORDS } from '../../native.ts';
 import { checkTable } from '../../validate.ts';
 
 /** A record as it is in a database. */
@@ -35,15 +35,17 @@ export async function* recordPages(
   prefix = '',
 ): AsyncGenerator<readonly StoredRecord[], void, void> {
   checkTable(table);
-  const range = { ...rawRange(prefix === '' ? undefined : { prefix }, true), records: true };
-  const cursor = translated(() => insideOf(db).session.handle.cursor(table, range));
+  const range = checkRange(prefix === '' ? undefined : { prefix });
+  // What the first records are like says how many may be read at once.
+  let count = 1;
+  const first = translated(() => firstPage(insideOf(db).session.handle, table, range, SCAN_RECORDS, count));
+  const { rest } = first;
   try {
-    // What the first records are like says how many may be read at once.
-    for (let count = 1; ; ) {
-      const page = translated(() => cursor.next(count)) as RawKeyedRecord[];
-      if (page.length === 0) return;
+    for (let raw: RawPage = first; raw.length > 0; raw = translated(() => rest.next(count))) {
+      const page = raw as readonly RawKeyedRecord[];
       const bytes = page.reduce((sum, { value }) => sum + sizeOf(value), 0);
       yield translated(() => page.map((record) => storedRecord(db, record)));
+      if (rest === undefined) return;
       count = Math.min(
         Math.max(1, Math.floor((PAGE_BYTES * page.length) / Math.max(bytes, 1))),
         count * 4,
@@ -52,7 +54,7 @@ export async function* recordPages(
       await setImmediate();
     }
   } finally {
-    cursor.close();
+    rest?.close();
   }
 }
 

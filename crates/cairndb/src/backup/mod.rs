@@ -21,8 +21,9 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::inner::Inner;
 use crate::progress::Progress;
+use crate::range::Bounds;
 use crate::read::Pin;
-use crate::runs::{Bounds, Merged, Run};
+use crate::runs::{Merged, Run};
 use crate::sample::Sample;
 use crate::stone::Stone;
 use crate::table::Levels;
@@ -132,7 +133,7 @@ impl Moment {
             progress.part(work_of(&levels));
             let memtables = std::iter::once(&levels.active).chain(&levels.frozen);
             let mut runs: Vec<Run> =
-                memtables.map(|memtable| Run::memtable(memtable, Bounds::all(), self.sequence)).collect();
+                memtables.map(|memtable| Run::memtable(memtable, Bounds::all(), self.sequence, false, None)).collect();
             for layer in &levels.stones {
                 runs.push(Run::stone(&layer.stone, Bounds::all(), false)?);
             }

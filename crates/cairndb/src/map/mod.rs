@@ -15,7 +15,8 @@ use crate::database::Database;
 use crate::env::{Env, RealEnv};
 use crate::error::{Code, Error, Result};
 use crate::options::Options;
-use crate::read::{Range, Record};
+use crate::range::Range;
+use crate::read::Record;
 use crate::record::Kind;
 
 pub use iter::Iter;

@@ -42,20 +42,24 @@ pub(super) fn containing(stone: &Arc<Stone>, offset: u64) -> Result<Window> {
         high = high.saturating_add(step).min(block_count);
         step *= 2;
     }
-    let after = partition_point(low, high, begins_before)?;
+    let after = partition_point(low, high, |_, block| begins_before(block))?;
     Ok(window(stone, after.saturating_sub(1))?.1)
 }
 
 /// The first number in `from..to` of which `before` does not hold, if it holds of none after one of which it does not.
-pub(super) fn partition_point(from: u64, to: u64, before: impl Fn(u64) -> Result<bool>) -> Result<u64> {
-    let (mut low, mut high) = (from, to);
+/// `before` is told the steps that led to a number too: 1, and then a bit for each of them, 1 for upwards.
+pub(super) fn partition_point(from: u64, to: u64, before: impl Fn(usize, u64) -> Result<bool>) -> Result<u64> {
+    let (mut low, mut high, mut steps) = (from, to, 1);
     while low < high {
         let middle = low + (high - low) / 2;
-        if before(middle)? {
+        let is_before = before(steps, middle)?;
+        if is_before {
             low = middle + 1;
         } else {
             high = middle;
         }
+        // The numbers are of blocks, so there are fewer steps than bits.
+        steps = steps << 1 | usize::from(is_before);
     }
     Ok(low)
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::blocks;
 use super::reader::Stone;
 use super::record::{Opened, StoneRecord, Window};
+use super::{blocks, fences};
 use crate::error::Result;
 use crate::record::Entry;
 
@@ -23,7 +23,7 @@ pub(crate) enum Seek<'a> {
 
 impl Seek<'_> {
     /// Whether a key is in front of the gap.
-    fn is_after(&self, key: &[u8]) -> bool {
+    pub(super) fn is_after(&self, key: &[u8]) -> bool {
         match self {
             Seek::Start => false,
             Seek::Before(bound) => key < *bound,
@@ -70,19 +70,11 @@ impl StoneCursor {
 
     /// Moves the gap.
     pub(crate) fn seek(&mut self, place: Seek<'_>) -> Result<()> {
-        let blocks = self.stone.footer()?.block_count;
-        if blocks == 0 || matches!(place, Seek::Start) {
+        if self.stone.footer()?.block_count == 0 || matches!(place, Seek::Start) {
             self.block = None;
             return Ok(());
         }
-        let after = match place {
-            Seek::End => blocks,
-            _ => blocks::partition_point(0, blocks, |block| {
-                let (start, window) = blocks::window(&self.stone, block)?;
-                let opened = window.open(&self.stone, start)?;
-                Ok(place.is_after(window.entry(&self.stone, &opened, 0)?.0.key))
-            })?,
-        };
+        let after = fences::blocks_before(&self.stone, place)?;
         self.block = Some(self.enter(after.saturating_sub(1), place)?);
         Ok(())
     }
@@ -171,6 +163,7 @@ impl StoneCursor {
             Seek::Start => {}
             Seek::End => block.gap.group = block.window.end(),
             _ => {
+                block.gap.group = self.last_group_before(&block.window, start, place)?;
                 while !block.is_at_end() {
                     let (entry, end) = block.entry(&self.stone)?;
                     if !place.is_after(entry.key) {
@@ -181,6 +174,20 @@ impl StoneCursor {
             }
         }
         Ok(block)
+    }
+
+    /// The last group of a block that begins in front of a place, which lies within it or right behind it; the first one,
+    /// `start`, if none does.
+    fn last_group_before(&self, window: &Window, start: u64, place: Seek<'_>) -> Result<u64> {
+        let (mut last, mut at) = (start, start);
+        while at != window.end() {
+            let (is_before, end) = window.look_at_first(&self.stone, at, |key| place.is_after(key))?;
+            if !is_before {
+                break;
+            }
+            (last, at) = (at, end);
+        }
+        Ok(last)
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct Expirations {
 
 /// How many records of a stone expire before `moment`, told from the index alone.
 pub(super) fn count_before(stone: &Stone, moment: f64) -> Result<u64> {
-    partition_point(0, stone.footer()?.expiration_count, |number| Ok(Due::read(stone, number)?.expiration < moment))
+    partition_point(0, stone.footer()?.expiration_count, |_, number| Ok(Due::read(stone, number)?.expiration < moment))
 }
 
 impl Expirations {

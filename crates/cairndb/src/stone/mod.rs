@@ -7,6 +7,7 @@
 mod blocks;
 mod cursor;
 mod expirations;
+mod fences;
 mod format;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::cursor::{Seek, StoneCursor};
 use super::expirations::{Expirations, count_before};
+use super::fences::Fences;
 use super::format::{
     CHECKSUM, FOOTER_LEN, Flaw, Footer, HEADER_LEN, Header, LINE, PAYLOAD, Region, checksum, per_line,
 };
@@ -40,6 +41,8 @@ pub(super) struct Open {
     source: Source,
     footer: Footer,
     symbols: Option<Box<Symbols>>,
+    /// Once somebody has looked for a range.
+    fences: OnceLock<Fences>,
 }
 
 impl Stone {
@@ -128,6 +131,16 @@ impl Stone {
             Source::Cached(_) => blocks::containing(self, place.group())?,
         };
         window.into_record(self, place)
+    }
+
+    /// What is remembered of the searches among its blocks; `make` begins that.
+    pub(super) fn fences(self: &Arc<Self>, make: impl FnOnce(&Arc<Self>) -> Result<Fences>) -> Result<&Fences> {
+        let open = self.open()?;
+        if let Some(fences) = open.fences.get() {
+            return Ok(fences);
+        }
+        let fences = make(self)?;
+        Ok(open.fences.get_or_init(|| fences))
     }
 
     /// What packed groups are unpacked with.
@@ -265,7 +278,7 @@ impl Stone {
         } else {
             None
         };
-        Ok(Open { source, footer, symbols })
+        Ok(Open { source, footer, symbols, fences: OnceLock::new() })
     }
 
     fn refused(&self, at: u64, flaw: Flaw) -> Error {

@@ -125,6 +125,22 @@ impl Window {
         Ok(Opened { body, start: at, end })
     }
 
+    /// What `look` makes of the key of a group's first record, the only one that is unpacked for that; and where the group
+    /// ends.
+    pub(super) fn look_at_first<T>(&self, stone: &Stone, at: u64, look: impl FnOnce(&[u8]) -> T) -> Result<(T, u64)> {
+        let group = self.intact(stone, at)?;
+        let base_time = stone.footer()?.header.base_time;
+        let look = |record: &[u8]| nth_entry(record, base_time, 0).map(|(entry, _)| look(entry.key));
+        let seen = if group.packed {
+            let codes = group.codes().next().flatten();
+            codes.and_then(|codes| stone.symbols()?.unpack(codes, look)).flatten()
+        } else {
+            look(group.body)
+        };
+        let seen = seen.ok_or_else(|| stone.damaged(at, "a group begins with what is no record"))?;
+        Ok((seen, at + group.len as u64))
+    }
+
     /// The record at a place, for a window that is not needed any more.
     pub(super) fn into_record(self, stone: &Stone, place: Place) -> Result<StoneRecord> {
         let (at, number) = (place.group(), place.number());

@@ -1,5 +1,6 @@
 //! Every bit flipped, blocks in the wrong place, blocks of another file: the right answer or an error.
 
+use super::super::blocks;
 use super::super::verify::Damage;
 use super::*;
 use crate::Code;
@@ -147,6 +148,28 @@ fn flip_bits(packer: Option<Packer>, bits: std::ops::Range<u32>) {
             let mut damaged = bytes.clone();
             damaged[byte] ^= 1 << bit;
             check_damaged(&env, &info, &model, damaged, &format!("bit {bit} of byte {byte}"));
+        }
+    }
+}
+
+#[test]
+fn a_damaged_end_does_not_keep_a_range_from_what_lies_between() {
+    // Keys with a part in common, as searches among the blocks expect it.
+    let key = |number: u32| format!("key/{number:03}").into_bytes();
+    let model: Model = (0..200).map(|number| (key(number), (meta(1, None), vec![7; 40]))).collect();
+    let (env, info, bytes) = stone(&model, None);
+    let whole = open(&env, Path::new(PATH), &info, Access::Mapped);
+    let last = blocks::start(&whole, whole.footer().unwrap().block_count - 1).unwrap();
+    for at in [whole.footer().unwrap().data_start, last] {
+        let mut damaged = bytes.clone();
+        damaged[at as usize + 8] ^= 1;
+        env.put(Path::new(PATH), damaged);
+        for access in ways() {
+            let stone = open(&env, Path::new(PATH), &info, access);
+            for number in [70, 130, 71] {
+                let mut cursor = stone.cursor_at(Seek::Before(&key(number))).unwrap();
+                assert_eq!(cursor.next().unwrap().unwrap().key(), key(number));
+            }
         }
     }
 }
