@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { CairnDB } from 'cairndb';
 import { collect, newDirectory, onEnd, open, openAt, rejects, throws } from './helpers.mjs';
 
@@ -215,4 +216,13 @@ test('after close() no file of the directory is open, while the instance is stil
   await db.close();
   assert.deepEqual(openFiles(), []);
   await assert.rejects(db.get('t', 'k0'), { code: 'ERR_CAIRN_CLOSED' });
+});
+
+test('once writes have reached the disk nothing keeps the event loop turning', async (t) => {
+  const db = await open(t, { durability: 'full' });
+  const turning = () => process.getActiveResourcesInfo().includes('Immediate');
+  for (let n = 0; n < 50; n += 1) await db.write('t', `${n % 3}`, n);
+  // What was begun while the last one waited ends by itself.
+  await setTimeout(20);
+  assert.equal(turning(), false);
 });

@@ -13,6 +13,7 @@ import type { Operation } from './operation.ts';
 import type { Settings } from './options.ts';
 import { hasChanged, WRITTEN } from './outcome.ts';
 import type { Packer } from './pack.ts';
+import { BusyPoll } from './polling.ts';
 import { Reader } from './reader.ts';
 import { RecentValues } from './recent.ts';
 import { RequestBuffer } from './request.ts';
@@ -73,6 +74,31 @@ export class Group {
   }
 }
 
+/**
+ * Entered groups whose outcome native code still owes, by ticket. Native code holds `settle`, so nothing here may hold the
+ * handle: then neither could ever be collected.
+ */
+class Pending {
+  readonly #groups = new Map<number, Group>();
+  readonly #poll = new BusyPoll();
+  readonly settle: Settle = (error, ticket, outcomes) => {
+    const group = this.#groups.get(ticket);
+    this.#groups.delete(ticket);
+    this.#poll.end();
+    group?.settle(error, outcomes);
+  };
+
+  add(ticket: number, group: Group): void {
+    this.#groups.set(ticket, group);
+    this.#poll.begin();
+  }
+
+  /** Resolves once all of them are settled. */
+  async drained(): Promise<void> {
+    await Promise.all(Array.from(this.#groups.values(), ({ done }) => done));
+  }
+}
+
 export class Session {
   readonly shapes: Shapes;
   readonly reader: Reader;
@@ -80,8 +106,7 @@ export class Session {
   readonly #recent: RecentValues | undefined;
   readonly #handle: NativeHandle;
   readonly #request = new RequestBuffer();
-  /** Entered groups whose outcome native code still owes, by ticket. */
-  readonly #pending: Map<number, Group>;
+  readonly #pending: Pending;
   readonly #dictionaries = new WeakMap<Mapping, number>();
   readonly #forget: () => void;
   #group: Group | undefined;
@@ -91,7 +116,7 @@ export class Session {
     this.enter();
   };
 
-  private constructor(handle: NativeHandle, pending: Map<number, Group>, cacheSize: number, isShared: boolean) {
+  private constructor(handle: NativeHandle, pending: Pending, cacheSize: number, isShared: boolean) {
     this.shapes = new Shapes(handle);
     const memory = isShared ? null : handle.changes();
     const changes = memory === null ? undefined : new Int32Array(memory);
@@ -104,14 +129,14 @@ export class Session {
   }
 
   static async open({ directory, objectCache, open }: Settings): Promise<Session> {
-    const pending = new Map<number, Group>();
-    return new Session(await native.open(directory, open, settling(pending)), pending, objectCache, open.shared);
+    const pending = new Pending();
+    return new Session(await native.open(directory, open, pending.settle), pending, objectCache, open.shared);
   }
 
   /** As {@link open}, and waits for it. */
   static openSync({ directory, objectCache, open }: Settings): Session {
-    const pending = new Map<number, Group>();
-    return new Session(native.openSync(directory, open, settling(pending)), pending, objectCache, open.shared);
+    const pending = new Pending();
+    return new Session(native.openSync(directory, open, pending.settle), pending, objectCache, open.shared);
   }
 
   /** The handle, after everything that was gathered has entered: you read your writes. */
@@ -210,7 +235,7 @@ export class Session {
     const mark = this.#cache?.mark();
     try {
       const result = this.#handle.commit(this.#request.bytes, this.#request.length, group.level);
-      if (typeof result === 'number') this.#pending.set(result, group);
+      if (typeof result === 'number') this.#pending.add(result, group);
       else {
         if (mark !== undefined && hasChanged(result)) this.#cache?.entered(mark);
         group.settle(null, result);
@@ -224,7 +249,7 @@ export class Session {
   /** Enters what has been gathered, and waits until all that has entered is settled. */
   async drain(): Promise<void> {
     this.enter();
-    await Promise.all(Array.from(this.#pending.values(), ({ done }) => done));
+    await this.#pending.drained();
   }
 
   /** Drains, and releases the directory. */
@@ -240,15 +265,6 @@ export class Session {
     this.#forget();
     this.#handle.closeSync();
   }
-}
-
-/** Native code holds this callback, so it must not hold the handle: then neither could ever be collected. */
-function settling(pending: Map<number, Group>): Settle {
-  return (error, ticket, outcomes) => {
-    const group = pending.get(ticket);
-    pending.delete(ticket);
-    group?.settle(error, outcomes);
-  };
 }
 
 /** Whether an operation fills a request alone. What was gathered before it must not share its fate. */
