@@ -68,6 +68,7 @@ mod sync;
 mod table;
 mod verify;
 mod view;
+mod walk;
 mod watch;
 
 pub use backup::{BackupReport, restore, restore_with};

@@ -1,6 +1,5 @@
 //! Merging into stones: how memtables become stones, and stones become larger ones.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,7 +33,7 @@ pub(crate) fn write_stone(
     let path = stone_path(&inner.directory, number);
     let sample = if bottom { Sample::of(&runs)? } else { Sample::default() };
     let mut writer = sample.begin(&*inner.env, &path, table)?;
-    let merged = Merged::new(runs, false);
+    let merged = Merged::new(runs, false)?;
     let written = merge_into(&mut writer, merged, bottom, stop, progress).and_then(|records| match records {
         0 => Ok(None),
         _ => writer.finish().map(Some),
@@ -60,18 +59,17 @@ fn merge_into(
     progress: &Progress,
 ) -> Result<u64> {
     let mut records = 0;
-    // It never breaks off.
-    let _ = merged.visit(&mut |entry| {
+    merged.visit_all(|entry| {
         progress.advance(entry.len())?;
         if bottom && entry.meta.tombstone {
-            return Ok(ControlFlow::Continue(()));
+            return Ok(());
         }
         writer.add(entry)?;
         records += 1;
         if stop.load(Ordering::Relaxed) {
             return Err(Error::new(Code::Closed, "the database was closed during a merge"));
         }
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     })?;
     Ok(records)
 }

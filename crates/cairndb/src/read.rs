@@ -14,10 +14,11 @@ use crate::error::{Error, Result};
 use crate::inner::{Inner, Shared};
 use crate::range::Range;
 use crate::record::{DictionaryUse, Entry, Kind, Meta};
-use crate::runs::{Merged, Row, Run};
+use crate::runs::{Merged, Run};
 use crate::slice::{Key, Slice};
 use crate::stone::StoneRecord;
 use crate::table::{Found, Levels, Table};
+use crate::walk::Row;
 
 /// A record as a reader gets it; `V` is what holds the bytes of its value.
 #[derive(Debug)]
@@ -325,7 +326,7 @@ impl Snapshot {
             }
         }
         let left = range.limit.unwrap_or(usize::MAX);
-        Ok(Scan { snapshot: self, merged: Merged::new(runs, range.reverse), left })
+        Ok(Scan { snapshot: self, merged: Merged::new(runs, range.reverse)?, left })
     }
 }
 

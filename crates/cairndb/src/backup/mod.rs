@@ -138,18 +138,15 @@ impl Moment {
                 runs.push(Run::stone(&layer.stone, Bounds::all(), false)?);
             }
             let mut table = target.table(&name, Sample::of(&runs)?);
-            let mut rows = Merged::new(runs, false);
-            while let Some(row) = rows.next()? {
+            let mut rows = Merged::new(runs, false)?;
+            rows.visit_all(|record| {
                 if let Some(Pin(inner)) = &self.pin {
                     // Once a database is closed its files are those of whoever opens it next.
                     inner.check_open()?;
                 }
-                let record = row.entry();
                 progress.advance(record.len())?;
-                if !record.meta.tombstone {
-                    table.add(record)?;
-                }
-            }
+                if record.meta.tombstone { Ok(()) } else { table.add(record) }
+            })?;
             table.finish()?;
         }
         Ok(self.definitions)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::reader::Stone;
-use super::record::{Opened, StoneRecord, Window};
+use super::record::{Opened, Parts, StoneRecord, Window};
 use super::{blocks, fences};
 use crate::error::Result;
 use crate::record::Entry;
@@ -50,6 +50,8 @@ struct Block {
     gap: Gap,
     /// The gap's group, once a record of it was wanted.
     opened: Option<Opened>,
+    /// Where the record after the gap is in its group, once it was looked at.
+    next: Option<Parts>,
     /// The block's gaps in front of this one, once somebody walks backwards: records are read forward only.
     passed: Option<Vec<Gap>>,
 }
@@ -82,10 +84,9 @@ impl StoneCursor {
     /// Shows the records of a block.
     pub(super) fn visit_block(&self, number: u64, show: &mut dyn FnMut(Entry<'_>)) -> Result<()> {
         let mut block = self.enter(number, Seek::Start)?;
-        while !block.is_at_end() {
-            let (entry, end) = block.entry(&self.stone)?;
-            show(entry);
-            block.pass(end);
+        while block.look(&self.stone)? {
+            block.entry().into_iter().for_each(&mut *show);
+            block.pass();
         }
         Ok(())
     }
@@ -94,17 +95,29 @@ impl StoneCursor {
         &self.stone
     }
 
-    /// The record after the gap, where it stands, and where it ends, for [`StoneCursor::skip`]; `None` at the end.
-    pub(crate) fn peek(&mut self) -> Result<Option<(Entry<'_>, usize)>> {
+    /// Looks at the record after the gap; `None` at the end.
+    pub(crate) fn peek(&mut self) -> Result<Option<Entry<'_>>> {
         self.reach_record()?;
-        let Some(block) = self.block.as_mut().filter(|block| !block.is_at_end()) else { return Ok(None) };
-        block.entry(&self.stone).map(Some)
+        let Some(block) = &mut self.block else { return Ok(None) };
+        Ok(if block.look(&self.stone)? { block.entry() } else { None })
     }
 
-    /// Moves the gap behind the record that was found after it.
-    pub(crate) fn skip(&mut self, end: usize) {
+    /// The record that was looked at.
+    pub(crate) fn peeked(&self) -> Option<Entry<'_>> {
+        self.block.as_ref()?.entry()
+    }
+
+    /// The same, with all that it lies in; the gap moves behind it.
+    pub(crate) fn take(&mut self) -> Option<StoneRecord> {
+        let record = self.block.as_ref()?.record();
+        self.skip();
+        record
+    }
+
+    /// Moves the gap behind the record that was looked at.
+    pub(crate) fn skip(&mut self) {
         if let Some(block) = &mut self.block {
-            block.pass(end);
+            block.pass();
         }
     }
 
@@ -122,12 +135,10 @@ impl StoneCursor {
     }
 
     /// The record after the gap, which moves behind it; `None` at the end.
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn next(&mut self) -> Result<Option<StoneRecord>> {
-        self.reach_record()?;
-        let Some(block) = self.block.as_mut().filter(|block| !block.is_at_end()) else { return Ok(None) };
-        let (record, end) = block.record(&self.stone)?;
-        block.pass(end);
-        Ok(Some(record))
+        self.peek()?;
+        Ok(self.take())
     }
 
     /// The record in front of the gap, which moves in front of it; `None` at the start.
@@ -143,10 +154,10 @@ impl StoneCursor {
         let Some(gap) = block.passed(&self.stone)?.last().copied() else { return Ok(None) };
         let reached = block.gap;
         block.move_to(gap);
-        match block.record(&self.stone) {
-            Ok((record, _)) => {
+        match block.look(&self.stone) {
+            Ok(_) => {
                 block.passed(&self.stone)?.pop();
-                Ok(Some(record))
+                Ok(block.record())
             }
             Err(error) => {
                 block.move_to(reached);
@@ -158,18 +169,15 @@ impl StoneCursor {
     /// A block with the gap as near to the place as its records allow.
     fn enter(&self, number: u64, place: Seek<'_>) -> Result<Block> {
         let (start, window) = blocks::window(&self.stone, number)?;
-        let mut block = Block { number, window, start, gap: Gap { group: start, at: 0 }, opened: None, passed: None };
+        let mut block =
+            Block { number, window, start, gap: Gap { group: start, at: 0 }, opened: None, next: None, passed: None };
         match place {
             Seek::Start => {}
             Seek::End => block.gap.group = block.window.end(),
             _ => {
                 block.gap.group = self.last_group_before(&block.window, start, place)?;
-                while !block.is_at_end() {
-                    let (entry, end) = block.entry(&self.stone)?;
-                    if !place.is_after(entry.key) {
-                        break;
-                    }
-                    block.pass(end);
+                while block.look(&self.stone)? && block.entry().is_some_and(|entry| place.is_after(entry.key)) {
+                    block.pass();
                 }
             }
         }
@@ -201,31 +209,43 @@ impl Block {
         self.gap.group == self.window.end()
     }
 
-    /// The record after the gap, and where it ends in its group.
-    fn entry(&mut self, stone: &Stone) -> Result<(Entry<'_>, usize)> {
-        let opened = open(&mut self.opened, &self.window, stone, self.gap)?;
-        self.window.entry(stone, opened, self.gap.at)
+    /// Looks at the record after the gap. Says whether there is one.
+    fn look(&mut self, stone: &Stone) -> Result<bool> {
+        if self.next.is_none() && !self.is_at_end() {
+            let opened = match self.opened.take() {
+                Some(opened) => opened,
+                None => self.window.open(stone, self.gap.group)?,
+            };
+            let opened = self.opened.insert(opened);
+            self.next = Some(self.window.parts(stone, opened, self.gap.at)?);
+        }
+        Ok(self.next.is_some())
+    }
+
+    /// The record that was looked at.
+    fn entry(&self) -> Option<Entry<'_>> {
+        Some(self.window.entry(self.opened.as_ref()?, self.next.as_ref()?))
     }
 
     /// The same, with all that it lies in.
-    fn record(&mut self, stone: &Stone) -> Result<(StoneRecord, usize)> {
-        let opened = open(&mut self.opened, &self.window, stone, self.gap)?;
-        let (entry, end) = self.window.entry(stone, opened, self.gap.at)?;
-        Ok((self.window.record(opened, &entry, end), end))
+    fn record(&self) -> Option<StoneRecord> {
+        Some(self.window.record(self.opened.as_ref()?, self.next.as_ref()?))
     }
 
-    /// Moves the gap behind the record after it, which was read and ends there.
-    fn pass(&mut self, end: usize) {
+    /// Moves the gap behind the record that was looked at.
+    fn pass(&mut self) {
+        let Some(Parts { end, .. }) = self.next else { return };
         if let Some(passed) = &mut self.passed {
             passed.push(self.gap);
         }
         match &self.opened {
             Some(opened) if opened.len() == end => self.move_to(Gap { group: opened.end, at: 0 }),
-            _ => self.gap.at = end,
+            _ => self.move_to(Gap { at: end, ..self.gap }),
         }
     }
 
     fn move_to(&mut self, gap: Gap) {
+        self.next = None;
         if self.gap.group != gap.group {
             self.opened = None;
         }
@@ -239,8 +259,9 @@ impl Block {
             let mut passed = Vec::new();
             while self.gap != reached {
                 passed.push(self.gap);
-                match self.entry(stone).map(|(_, end)| end) {
-                    Ok(end) => self.pass(end),
+                match self.look(stone) {
+                    Ok(true) => self.pass(),
+                    Ok(false) => break,
                     Err(error) => {
                         self.move_to(reached);
                         return Err(error);
@@ -250,13 +271,5 @@ impl Block {
             self.passed = Some(passed);
         }
         Ok(self.passed.get_or_insert_default())
-    }
-}
-
-/// The group at the gap, opened once.
-fn open<'a>(opened: &'a mut Option<Opened>, window: &Window, stone: &Stone, gap: Gap) -> Result<&'a Opened> {
-    match opened {
-        Some(opened) => Ok(opened),
-        None => Ok(opened.insert(window.open(stone, gap.group)?)),
     }
 }

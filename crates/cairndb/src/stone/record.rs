@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::group::{Group, nth_entry};
 use super::place::Place;
 use super::reader::Stone;
-use crate::codec::Reader;
 use crate::error::Result;
 use crate::record::{Entry, Meta};
 
@@ -32,17 +31,17 @@ impl StoneRecord {
     }
 
     pub(crate) fn entry(&self) -> Entry<'_> {
-        Entry { key: self.key(), meta: self.parts.meta, value: self.value() }
+        self.parts.entry(self.bytes.all())
     }
 }
 
-/// Where the parts of a record are in [`Bytes`]; the value follows the key and ends the record.
+/// Where the parts of a record are in bytes; the value follows the key and ends the record.
 #[derive(Clone)]
-struct Parts {
+pub(super) struct Parts {
     meta: Meta,
     key_at: usize,
     value_at: usize,
-    end: usize,
+    pub(super) end: usize,
 }
 
 impl Parts {
@@ -50,6 +49,12 @@ impl Parts {
     fn of(entry: &Entry<'_>, end: usize) -> Parts {
         let value_at = end - entry.value.len();
         Parts { meta: entry.meta, key_at: value_at - entry.key.len(), value_at, end }
+    }
+
+    /// The record in the bytes in which its parts were found.
+    fn entry<'a>(&self, bytes: &'a [u8]) -> Entry<'a> {
+        let part = |range: Range<usize>| bytes.get(range).unwrap_or_default();
+        Entry { key: part(self.key_at..self.value_at), meta: self.meta, value: part(self.value_at..self.end) }
     }
 }
 
@@ -160,30 +165,39 @@ impl Window {
         Ok(StoneRecord { bytes: self.bytes, parts })
     }
 
-    /// The record that begins so many bytes behind the first of the group's records, and where it ends.
-    pub(super) fn entry<'a>(&'a self, stone: &Stone, opened: &'a Opened, at: usize) -> Result<(Entry<'a>, usize)> {
-        let records = match &opened.body {
-            Body::InPlace(range) => self.bytes.slice(range.clone()),
-            Body::Unpacked(bytes) => bytes,
-        };
-        let base_time = stone.footer()?.header.base_time;
-        let mut reader = Reader::new(records.get(at..).unwrap_or_default());
-        let entry = Entry::decode(&mut reader, base_time);
-        let entry = entry.ok_or_else(|| stone.damaged(opened.start, "a group holds what is no record"))?;
-        Ok((entry, at + reader.position()))
+    /// Where the parts of the record are that begins so many bytes behind the first of the group's records.
+    pub(super) fn parts(&self, stone: &Stone, opened: &Opened, at: usize) -> Result<Parts> {
+        let records = self.records(opened).get(at..).unwrap_or_default();
+        let entry = nth_entry(records, stone.footer()?.header.base_time, 0);
+        let (entry, len) = entry.ok_or_else(|| stone.damaged(opened.start, "a group holds what is no record"))?;
+        Ok(Parts::of(&entry, at + len))
     }
 
-    /// A record of the group, which ends there, with all that it lies in.
-    pub(super) fn record(&self, opened: &Opened, entry: &Entry<'_>, end: usize) -> StoneRecord {
+    /// The record of a group with these parts.
+    pub(super) fn entry<'a>(&'a self, opened: &'a Opened, parts: &Parts) -> Entry<'a> {
+        parts.entry(self.records(opened))
+    }
+
+    /// The same, with all that it lies in.
+    pub(super) fn record(&self, opened: &Opened, parts: &Parts) -> StoneRecord {
         match &opened.body {
             Body::InPlace(range) => {
-                StoneRecord { bytes: self.bytes.clone(), parts: Parts::of(entry, range.start + end) }
+                let parts = Parts::of(&self.entry(opened, parts), range.start + parts.end);
+                StoneRecord { bytes: self.bytes.clone(), parts }
             }
             Body::Unpacked(_) => {
+                let entry = self.entry(opened, parts);
                 let bytes = [entry.key, entry.value].concat();
-                let parts = Parts::of(entry, bytes.len());
+                let parts = Parts::of(&entry, bytes.len());
                 StoneRecord { bytes: Bytes::Copied(bytes.into()), parts }
             }
+        }
+    }
+
+    fn records<'a>(&'a self, opened: &'a Opened) -> &'a [u8] {
+        match &opened.body {
+            Body::InPlace(range) => self.bytes.slice(range.clone()),
+            Body::Unpacked(bytes) => bytes,
         }
     }
 }

@@ -1,0 +1,297 @@
+//! Walks: the records of one memtable or stone, one after the other, where they lie.
+
+use std::collections::VecDeque;
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::memtable::{Held, Memtable};
+use crate::range::Bounds;
+use crate::record::{Entry, Meta};
+use crate::slice::Key;
+use crate::stone::{Stone, StoneCursor, StoneRecord};
+
+/// Records taken from a memtable at a time: in the first page, and at most in later ones, each of which is so many times
+/// as long as the one before. Short scans are common, and what they take too much is work for nothing.
+const FIRST_PAGE: usize = 16;
+const LONGEST_PAGE: usize = 512;
+const GROWTH: usize = 4;
+/// Records of a frozen memtable that are shown at a time; it is locked as long as that takes.
+const SHOWN: usize = 64;
+
+/// Who is shown records; it breaks off when it has seen enough.
+pub(crate) type Visit<'a> = dyn FnMut(Entry<'_>) -> Result<ControlFlow<()>> + 'a;
+
+/// A record of a walk, with its key and all that it lies in.
+pub(crate) enum Row {
+    Held(Key, Held),
+    Stored(StoneRecord),
+}
+
+impl Row {
+    pub(crate) fn meta(&self) -> &Meta {
+        match self {
+            Row::Held(_, held) => &held.meta,
+            Row::Stored(record) => record.meta(),
+        }
+    }
+}
+
+/// Where a walk is in its records. It stands between two of them until it reaches the next one, and then at that until it
+/// passes it.
+pub(crate) trait Walk {
+    /// Reaches the next record, unless the walk stands at one. Says whether there is one.
+    fn reach(&mut self) -> Result<bool>;
+
+    /// The record that the walk stands at.
+    fn entry(&self) -> Option<Entry<'_>>;
+
+    /// Passes the record that the walk stands at.
+    fn pass(&mut self);
+
+    /// Passes the record that the walk stands at, and gives it.
+    fn take(&mut self) -> Option<Row>;
+
+    /// Shows the records from here on until `visit` breaks off, and says whether it did. After an error the walk is in
+    /// front of the record that it is about.
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+        while self.reach()? {
+            let flow = self.entry().map_or(Ok(ControlFlow::Continue(())), &mut *visit)?;
+            self.pass();
+            if flow.is_break() {
+                return Ok(flow);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+fn entry_of<'a>(key: &'a Key, held: &'a Held) -> Entry<'a> {
+    Entry { key, meta: held.meta, value: &held.value }
+}
+
+/// The records of a memtable as a reader at some moment sees them.
+pub(crate) struct MemtableWalk {
+    memtable: Arc<Memtable>,
+    /// What is still to be walked; its near end moves with each page.
+    bounds: Bounds,
+    reverse: bool,
+    sequence: u64,
+    page: VecDeque<(Key, Held)>,
+    next_page: usize,
+}
+
+impl MemtableWalk {
+    pub(crate) fn new(
+        memtable: &Arc<Memtable>,
+        bounds: Bounds,
+        sequence: u64,
+        reverse: bool,
+        limit: Option<usize>,
+    ) -> Self {
+        MemtableWalk {
+            memtable: Arc::clone(memtable),
+            bounds,
+            reverse,
+            sequence,
+            page: VecDeque::new(),
+            next_page: limit.unwrap_or(FIRST_PAGE).clamp(1, LONGEST_PAGE),
+        }
+    }
+
+    pub(crate) fn memtable(&self) -> &Memtable {
+        &self.memtable
+    }
+
+    fn load(&mut self) {
+        if self.next_page == 0 {
+            return;
+        }
+        self.page = self.memtable.page(self.bounds.as_ref(), self.reverse, self.sequence, self.next_page).into();
+        let is_last = self.page.len() < self.next_page;
+        self.next_page = if is_last { 0 } else { (GROWTH * self.next_page).min(LONGEST_PAGE) };
+        if let Some((last, _)) = self.page.back() {
+            let reached = Bound::Excluded(last.to_vec());
+            if self.reverse { self.bounds.high = reached } else { self.bounds.low = reached }
+        }
+    }
+}
+
+impl Walk for MemtableWalk {
+    fn reach(&mut self) -> Result<bool> {
+        if self.page.is_empty() {
+            self.load();
+        }
+        Ok(!self.page.is_empty())
+    }
+
+    fn entry(&self) -> Option<Entry<'_>> {
+        self.page.front().map(|(key, held)| entry_of(key, held))
+    }
+
+    fn pass(&mut self) {
+        self.page.pop_front();
+    }
+
+    fn take(&mut self) -> Option<Row> {
+        self.page.pop_front().map(|(key, held)| Row::Held(key, held))
+    }
+}
+
+/// All newest records of a memtable that takes no more writes, in key order.
+pub(crate) struct FrozenWalk {
+    memtable: Arc<Memtable>,
+    /// Where its records are, in the order of their keys.
+    places: Vec<u32>,
+    /// How many of them were passed.
+    passed: usize,
+    /// The next one, once it was reached.
+    current: Option<(Key, Held)>,
+}
+
+impl FrozenWalk {
+    pub(crate) fn new(memtable: &Arc<Memtable>) -> Self {
+        FrozenWalk { memtable: Arc::clone(memtable), places: memtable.sorted(), passed: 0, current: None }
+    }
+
+    pub(crate) fn memtable(&self) -> &Memtable {
+        &self.memtable
+    }
+}
+
+impl Walk for FrozenWalk {
+    fn reach(&mut self) -> Result<bool> {
+        if self.current.is_none() {
+            self.current = self.places.get(self.passed).and_then(|place| self.memtable.newest(*place));
+        }
+        Ok(self.current.is_some())
+    }
+
+    fn entry(&self) -> Option<Entry<'_>> {
+        self.current.as_ref().map(|(key, held)| entry_of(key, held))
+    }
+
+    fn pass(&mut self) {
+        self.passed += usize::from(self.current.take().is_some());
+    }
+
+    fn take(&mut self) -> Option<Row> {
+        let (key, held) = self.current.take()?;
+        self.passed += 1;
+        Some(Row::Held(key, held))
+    }
+
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+        self.current = None;
+        for places in self.places.get(self.passed..).unwrap_or_default().chunks(SHOWN) {
+            let mut seen = 0;
+            let outcome = self.memtable.visit(places, &mut |entry| {
+                let flow = visit(entry)?;
+                seen += 1;
+                Ok(flow)
+            });
+            self.passed += seen;
+            if outcome?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// The records of a stone in key order.
+pub(crate) struct StoneWalk {
+    cursor: StoneCursor,
+    bounds: Bounds,
+    /// Whether the walk stands at the record after the cursor's gap.
+    is_at: bool,
+    is_over: bool,
+}
+
+impl StoneWalk {
+    pub(crate) fn new(stone: &Arc<Stone>, bounds: Bounds) -> Result<Self> {
+        Ok(StoneWalk { cursor: stone.cursor_at(bounds.start(false))?, bounds, is_at: false, is_over: false })
+    }
+
+    pub(crate) fn stone(&self) -> &Arc<Stone> {
+        self.cursor.stone()
+    }
+}
+
+impl Walk for StoneWalk {
+    fn reach(&mut self) -> Result<bool> {
+        if !self.is_at && !self.is_over {
+            let next = self.cursor.peek()?;
+            self.is_at = next.is_some_and(|entry| !self.bounds.is_past(entry.key, false));
+            self.is_over = !self.is_at;
+        }
+        Ok(self.is_at)
+    }
+
+    fn entry(&self) -> Option<Entry<'_>> {
+        if self.is_at { self.cursor.peeked() } else { None }
+    }
+
+    fn pass(&mut self) {
+        if std::mem::take(&mut self.is_at) {
+            self.cursor.skip();
+        }
+    }
+
+    fn take(&mut self) -> Option<Row> {
+        if std::mem::take(&mut self.is_at) { self.cursor.take().map(Row::Stored) } else { None }
+    }
+
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+        // Once for each record, and not once to reach it and once to show it.
+        self.is_at = false;
+        while let Some(entry) = self.cursor.peek()?.filter(|entry| !self.bounds.is_past(entry.key, false)) {
+            let flow = visit(entry)?;
+            self.cursor.skip();
+            if flow.is_break() {
+                return Ok(flow);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// The records of a stone against the order of keys.
+pub(crate) struct ReverseWalk {
+    cursor: StoneCursor,
+    bounds: Bounds,
+    current: Option<StoneRecord>,
+    is_over: bool,
+}
+
+impl ReverseWalk {
+    pub(crate) fn new(stone: &Arc<Stone>, bounds: Bounds) -> Result<Self> {
+        Ok(ReverseWalk { cursor: stone.cursor_at(bounds.start(true))?, bounds, current: None, is_over: false })
+    }
+
+    pub(crate) fn stone(&self) -> &Arc<Stone> {
+        self.cursor.stone()
+    }
+}
+
+impl Walk for ReverseWalk {
+    fn reach(&mut self) -> Result<bool> {
+        if self.current.is_none() && !self.is_over {
+            self.current = self.cursor.prev()?.filter(|record| !self.bounds.is_past(record.key(), true));
+            self.is_over = self.current.is_none();
+        }
+        Ok(self.current.is_some())
+    }
+
+    fn entry(&self) -> Option<Entry<'_>> {
+        self.current.as_ref().map(StoneRecord::entry)
+    }
+
+    fn pass(&mut self) {
+        self.current = None;
+    }
+
+    fn take(&mut self) -> Option<Row> {
+        self.current.take().map(Row::Stored)
+    }
+}
