@@ -104,7 +104,8 @@ impl View for Moment<'_> {
 
 fn range(db: &Database, from: &[u8], limit: usize, each: OnPair) -> Result<()> {
     let mut outcome = Ok(());
-    db.scan(TABLE, &Range::between(Bound::Included(from), Bound::Unbounded))?.visit(limit, |key, record| {
+    let range = Range::between(Bound::Included(from), Bound::Unbounded).limit(limit);
+    db.scan(TABLE, &range)?.visit(limit, |key, record| {
         outcome = each(key, &record.value);
         if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
