@@ -219,3 +219,49 @@ impl Merged {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+    use crate::memtable::Held;
+    use crate::record::{Kind, Meta};
+    use crate::slice::{Key, Slice};
+
+    fn memtable(keys: &[&str]) -> Arc<Memtable> {
+        let memtable = Memtable::default();
+        let meta =
+            Meta { kind: Kind::BYTES, tombstone: false, version: 1, time: 0, expiration: None, dictionary: None };
+        for key in keys {
+            let frame: Arc<[u8]> = key.as_bytes().into();
+            let held = Held { sequence: 1, meta, value: Slice::new(&frame, 0..0) };
+            memtable.insert(std::iter::once((Key::new(&frame, 0..key.len()), held)), false);
+        }
+        Arc::new(memtable)
+    }
+
+    #[test]
+    fn a_record_that_a_visit_refuses_comes_next_again() {
+        for layers in [&[&["a", "b", "c"][..]][..], &[&["b"], &["a", "b", "c"]]] {
+            for frozen in [false, true] {
+                let run = |keys: &&[&str]| match frozen {
+                    true => Run::frozen(&memtable(keys)),
+                    false => Run::memtable(&memtable(keys), Bounds::all(), 1, false, None),
+                };
+                let mut merged = Merged::new(layers.iter().map(run).collect(), false).unwrap();
+                let (mut refusals, mut seen) = (1, Vec::new());
+                let mut visit = |entry: Entry<'_>| {
+                    if entry.key == b"b" && refusals > 0 {
+                        refusals -= 1;
+                        return Err(crate::Error::new(Code::Closed, "refused"));
+                    }
+                    seen.push(entry.key[0]);
+                    Ok(ControlFlow::Continue(()))
+                };
+                assert!(merged.visit(&mut visit).is_err());
+                assert!(merged.visit(&mut visit).unwrap().is_continue());
+                assert_eq!(seen, b"abc");
+            }
+        }
+    }
+}
