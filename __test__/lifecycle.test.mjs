@@ -218,11 +218,39 @@ test('after close() no file of the directory is open, while the instance is stil
   await assert.rejects(db.get('t', 'k0'), { code: 'ERR_CAIRN_CLOSED' });
 });
 
+const isTurning = () => process.getActiveResourcesInfo().includes('Immediate');
+
+/** What was written in this turn has entered once its microtasks are done; nothing of the event loop runs meanwhile. */
+async function entered() {
+  for (let n = 0; n < 10; n += 1) await undefined;
+}
+
 test('once writes have reached the disk nothing keeps the event loop turning', async (t) => {
   const db = await open(t, { durability: 'full' });
-  const turning = () => process.getActiveResourcesInfo().includes('Immediate');
   for (let n = 0; n < 50; n += 1) await db.write('t', `${n % 3}`, n);
   // What was begun while the last one waited ends by itself.
   await setTimeout(20);
-  assert.equal(turning(), false);
+  assert.equal(isTurning(), false);
 });
+
+for (const [disk, wait] of [
+  ['quick', 0],
+  ['slow', 10],
+]) {
+  test(`a ${disk} disk ${wait === 0 ? 'keeps' : 'does not keep'} the event loop turning while a write waits for it`, async (t) => {
+    const db = await open(t, { durability: 'full' });
+    let now = 0;
+    t.mock.method(performance, 'now', () => now);
+    const first = db.write('t', 'a', 1);
+    await entered();
+    // Another group begins to wait just before the first one is done.
+    now += wait;
+    await Promise.all([first, db.write('t', 'b', 2)]);
+    await setTimeout(20);
+    const last = db.write('t', 'c', 3);
+    await entered();
+    assert.equal(isTurning(), disk === 'quick');
+    now += 1;
+    await last;
+  });
+}

@@ -25,8 +25,9 @@ export class BusyPoll {
 
   /** A group waits for the disk. */
   begin(): void {
+    // Of several that wait at once the first one counts: the last may begin just before a slow disk is done with others.
+    if (this.#waiting === 0) this.#began = performance.now();
     this.#waiting += 1;
-    this.#began = performance.now();
     if (!this.#isQuick || this.#isTurning) return;
     this.#isTurning = true;
     setImmediate(this.#turn);
