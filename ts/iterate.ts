@@ -59,11 +59,11 @@ export function checkRange(range: unknown): CheckedRange {
   if (range === undefined) return ALL_KEYS;
   if (!isOptionsObject(range)) throw invalid(`The range is ${describe(range)}; give an object.`);
   checkNames(range, NAMES, 'ERR_CAIRN_INVALID_RANGE', 'member of a range');
-  const { gte, gt, lte, lt, prefix, reverse, limit = Number.POSITIVE_INFINITY } = range as Record<string, unknown>;
+  const { gte, gt, lte, lt, prefix, reverse, limit } = range;
   if (reverse !== undefined && typeof reverse !== 'boolean') {
     throw invalid(`reverse is ${describe(reverse)}; give true or false.`);
   }
-  if (range.limit !== undefined && !(Number.isSafeInteger(limit) && (limit as number) >= 0)) {
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && (limit as number) >= 0)) {
     throw invalid(`limit is ${describe(limit)}; give a whole number, or leave it out for all.`);
   }
   if (gte !== undefined && gt !== undefined) throw invalid('Both gte and gt are given; give one of them.');
@@ -75,7 +75,7 @@ export function checkRange(range: unknown): CheckedRange {
     high: checkBound('lte', lte) ?? checkBound('lt', lt),
     prefix: checkBound('prefix', prefix),
     how: after + before + (reverse ? SCAN_REVERSE : 0),
-    limit: limit as number,
+    limit: (limit ?? Number.POSITIVE_INFINITY) as number,
   };
 }
 
@@ -174,25 +174,21 @@ export function* rowsNow<T>(
   decode: Decode<T>,
   largest = LARGEST_PAGE,
 ): Generator<T, void, void> {
-  const first = translated(open);
-  const { rest } = first;
-  try {
-    let page = translated(() => decode(first));
-    for (let size = SECOND_PAGE; page.length > 0; size = 4 * size) {
-      for (const row of page) yield row;
-      if (rest === undefined) return;
-      page = translated(() => decode(rest.next(Math.min(size, largest))));
-    }
-  } finally {
-    rest?.close();
+  for (const page of pagesNow(open, decode, largest)) for (const row of page) yield row;
+}
+
+/** The pages of a range. Between them the event loop gets its turn, so that a long scan holds up nobody. */
+async function* pages<T>(open: () => FirstPage, decode: Decode<T>): AsyncGenerator<T[], void, void> {
+  let isFirst = true;
+  for (const page of pagesNow(open, decode, LARGEST_PAGE)) {
+    if (!isFirst) await setImmediate();
+    isFirst = false;
+    yield page;
   }
 }
 
-/**
- * The pages of a range, as `decode` makes them. The snapshot is taken when the first page is asked for. Between pages the
- * event loop gets its turn, so that a long scan holds up nobody.
- */
-async function* pages<T>(open: () => FirstPage, decode: Decode<T>): AsyncGenerator<T[], void, void> {
+/** The pages of a range, as `decode` makes them. The snapshot is taken when the first page is asked for. */
+function* pagesNow<T>(open: () => FirstPage, decode: Decode<T>, largest: number): Generator<T[], void, void> {
   const first = translated(open);
   const { rest } = first;
   try {
@@ -200,8 +196,7 @@ async function* pages<T>(open: () => FirstPage, decode: Decode<T>): AsyncGenerat
     for (let size = SECOND_PAGE; page.length > 0; size = 4 * size) {
       yield page;
       if (rest === undefined) return;
-      page = translated(() => decode(rest.next(Math.min(size, LARGEST_PAGE))));
-      if (page.length > 0) await setImmediate();
+      page = translated(() => decode(rest.next(Math.min(size, largest))));
     }
   } finally {
     rest?.close();

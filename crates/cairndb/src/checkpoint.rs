@@ -19,6 +19,7 @@ use crate::record::Entry;
 use crate::runs::Run;
 use crate::sync::AtomicBool;
 use crate::table::{Layer, Levels, Table};
+use crate::walk::FrozenWalk;
 
 /// A table whose memtables were frozen, and what it held at that moment.
 struct Frozen {
@@ -193,7 +194,7 @@ impl Inner {
     /// Writes the frozen memtables of a table into one stone. `None` if nothing is left of them.
     fn flush(&self, frozen: &Frozen, progress: &Progress) -> Result<Option<(Layer, StoneEntry)>> {
         let bottom = frozen.table.levels.load().stones.is_empty();
-        let runs = frozen.memtables.iter().map(Run::frozen).collect();
+        let runs = frozen.memtables.iter().map(|memtable| Run::Frozen(FrozenWalk::new(memtable))).collect();
         let written = write_stone(self, frozen.table.id, runs, bottom, &AtomicBool::new(false), progress)?;
         if let Some((_, entry)) = &written {
             self.counters.flushed(entry.info.size);

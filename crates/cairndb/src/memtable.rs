@@ -23,6 +23,13 @@ pub(crate) struct Held {
     pub(crate) value: Slice,
 }
 
+impl Held {
+    /// The record with its key.
+    pub(crate) fn entry<'a>(&'a self, key: &'a [u8]) -> Entry<'a> {
+        Entry { key, meta: self.meta, value: &self.value }
+    }
+}
+
 /// The versions of one key, as far as a reader may still ask for them.
 struct Chain {
     newest: Held,
@@ -255,7 +262,7 @@ impl Memtable {
         let ends = there().map(|(_, chain)| (chain.newest.value.first(), chain.newest.value.last()));
         black_box(ends.fold(0, |sum, ends| sum ^ ends.0.unwrap_or(&0) ^ ends.1.unwrap_or(&0)));
         for (key, Chain { newest, .. }) in there() {
-            if visit(Entry { key, meta: newest.meta, value: &newest.value })?.is_break() {
+            if visit(newest.entry(key))?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::inner::{Inner, Shared};
 use crate::range::Range;
 use crate::record::{DictionaryUse, Entry, Kind, Meta};
-use crate::runs::{Merged, Run};
+use crate::runs::Merged;
 use crate::slice::{Key, Slice};
 use crate::stone::StoneRecord;
 use crate::table::{Found, Levels, Table};
@@ -315,16 +315,10 @@ impl Snapshot {
 
     /// The records in a range, in the order of their keys.
     pub fn scan(self, range: &Range<'_>) -> Result<Scan> {
-        let mut runs = Vec::new();
-        let bounds = range.bounds();
-        if let Some(levels) = &self.levels {
-            for memtable in std::iter::once(&levels.active).chain(&levels.frozen) {
-                runs.push(Run::memtable(memtable, bounds.clone(), self.sequence, range.reverse, range.limit));
-            }
-            for layer in &levels.stones {
-                runs.push(Run::stone(&layer.stone, bounds.clone(), range.reverse)?);
-            }
-        }
+        let runs = match &self.levels {
+            Some(levels) => levels.runs(&range.bounds(), self.sequence, range.reverse, range.limit)?,
+            None => Vec::new(),
+        };
         let left = range.limit.unwrap_or(usize::MAX);
         Ok(Scan { snapshot: self, merged: Merged::new(runs, range.reverse)?, left })
     }

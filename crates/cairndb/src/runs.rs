@@ -20,23 +20,6 @@ pub(crate) enum Run {
 }
 
 impl Run {
-    /// The newest records of a memtable that takes no more writes, tombstones too, in key order.
-    pub(crate) fn frozen(memtable: &Arc<Memtable>) -> Self {
-        Run::Frozen(FrozenWalk::new(memtable))
-    }
-
-    /// The records of a memtable as a reader at `sequence` sees them, tombstones too, in key order or against it. At most
-    /// `limit` are wanted, if none of them is a tombstone.
-    pub(crate) fn memtable(
-        memtable: &Arc<Memtable>,
-        bounds: Bounds,
-        sequence: u64,
-        reverse: bool,
-        limit: Option<usize>,
-    ) -> Self {
-        Run::Memtable(MemtableWalk::new(memtable, bounds, sequence, reverse, limit))
-    }
-
     /// The records of a stone, tombstones too, in key order or against it.
     pub(crate) fn stone(stone: &Arc<Stone>, bounds: Bounds, reverse: bool) -> Result<Self> {
         Ok(if reverse {
@@ -69,7 +52,7 @@ impl Run {
         match self.over() {
             Over::Memtable(memtable) => {
                 for (key, held) in memtable.sample(count) {
-                    show(Entry { key: &key, meta: held.meta, value: &held.value });
+                    show(held.entry(&key));
                 }
                 Ok(())
             }
@@ -245,8 +228,8 @@ mod tests {
         for layers in [&[&["a", "b", "c"][..]][..], &[&["b"], &["a", "b", "c"]]] {
             for frozen in [false, true] {
                 let run = |keys: &&[&str]| match frozen {
-                    true => Run::frozen(&memtable(keys)),
-                    false => Run::memtable(&memtable(keys), Bounds::all(), 1, false, None),
+                    true => Run::Frozen(FrozenWalk::new(&memtable(keys))),
+                    false => Run::Memtable(MemtableWalk::new(&memtable(keys), Bounds::all(), 1, false, None)),
                 };
                 let mut merged = Merged::new(layers.iter().map(run).collect(), false).unwrap();
                 let (mut refusals, mut seen) = (1, Vec::new());

@@ -6,9 +6,12 @@ use std::sync::atomic::Ordering;
 use crate::error::Result;
 use crate::manifest::Count;
 use crate::memtable::{Held, Memtable};
+use crate::range::Bounds;
 use crate::record::Meta;
+use crate::runs::Run;
 use crate::stone::{Stone, StoneRecord, key_hash};
 use crate::sync::{ArcSwap, AtomicBool, AtomicU64};
+use crate::walk::MemtableWalk;
 
 /// A stone of a stack.
 #[derive(Clone)]
@@ -105,6 +108,17 @@ impl Levels {
             }
         }
         Ok((None, asked))
+    }
+
+    /// The records within the bounds as a reader at `sequence` sees them, newest first, in key order or against it. At most
+    /// `limit` are wanted, if none of them is a tombstone.
+    pub(crate) fn runs(&self, bounds: &Bounds, sequence: u64, reverse: bool, limit: Option<usize>) -> Result<Vec<Run>> {
+        let memtables = self.memtables().map(|memtable| {
+            let walk = MemtableWalk::new(memtable, bounds.clone(), sequence, reverse, limit);
+            Ok(Run::Memtable(walk))
+        });
+        let stones = self.stones.iter().map(|layer| Run::stone(&layer.stone, bounds.clone(), reverse));
+        memtables.chain(stones).collect()
     }
 
     pub(crate) fn memory(&self) -> usize {

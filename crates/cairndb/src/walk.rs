@@ -66,11 +66,7 @@ pub(crate) trait Walk {
     }
 }
 
-fn entry_of<'a>(key: &'a Key, held: &'a Held) -> Entry<'a> {
-    Entry { key, meta: held.meta, value: &held.value }
-}
-
-/// The records of a memtable as a reader at some moment sees them.
+/// The records of a memtable as a reader at some moment sees them, tombstones too, in key order or against it.
 pub(crate) struct MemtableWalk {
     memtable: Arc<Memtable>,
     /// What is still to be walked; its near end moves with each page.
@@ -82,6 +78,7 @@ pub(crate) struct MemtableWalk {
 }
 
 impl MemtableWalk {
+    /// What a reader at `sequence` sees. At most `limit` are wanted, if none of them is a tombstone.
     pub(crate) fn new(
         memtable: &Arc<Memtable>,
         bounds: Bounds,
@@ -126,7 +123,7 @@ impl Walk for MemtableWalk {
     }
 
     fn entry(&self) -> Option<Entry<'_>> {
-        self.page.front().map(|(key, held)| entry_of(key, held))
+        self.page.front().map(|(key, held)| held.entry(key))
     }
 
     fn pass(&mut self) {
@@ -138,7 +135,7 @@ impl Walk for MemtableWalk {
     }
 }
 
-/// All newest records of a memtable that takes no more writes, in key order.
+/// All newest records of a memtable that takes no more writes, tombstones too, in key order.
 pub(crate) struct FrozenWalk {
     memtable: Arc<Memtable>,
     /// Where its records are, in the order of their keys.
@@ -168,7 +165,7 @@ impl Walk for FrozenWalk {
     }
 
     fn entry(&self) -> Option<Entry<'_>> {
-        self.current.as_ref().map(|(key, held)| entry_of(key, held))
+        self.current.as_ref().map(|(key, held)| held.entry(key))
     }
 
     fn pass(&mut self) {
@@ -205,12 +202,11 @@ pub(crate) struct StoneWalk {
     bounds: Bounds,
     /// Whether the walk stands at the record after the cursor's gap.
     is_at: bool,
-    is_over: bool,
 }
 
 impl StoneWalk {
     pub(crate) fn new(stone: &Arc<Stone>, bounds: Bounds) -> Result<Self> {
-        Ok(StoneWalk { cursor: stone.cursor_at(bounds.start(false))?, bounds, is_at: false, is_over: false })
+        Ok(StoneWalk { cursor: stone.cursor_at(bounds.start(false))?, bounds, is_at: false })
     }
 
     pub(crate) fn stone(&self) -> &Arc<Stone> {
@@ -220,10 +216,9 @@ impl StoneWalk {
 
 impl Walk for StoneWalk {
     fn reach(&mut self) -> Result<bool> {
-        if !self.is_at && !self.is_over {
+        if !self.is_at {
             let next = self.cursor.peek()?;
             self.is_at = next.is_some_and(|entry| !self.bounds.is_past(entry.key, false));
-            self.is_over = !self.is_at;
         }
         Ok(self.is_at)
     }

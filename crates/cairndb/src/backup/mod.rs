@@ -23,7 +23,7 @@ use crate::inner::Inner;
 use crate::progress::Progress;
 use crate::range::Bounds;
 use crate::read::Pin;
-use crate::runs::{Merged, Run};
+use crate::runs::Merged;
 use crate::sample::Sample;
 use crate::stone::Stone;
 use crate::table::Levels;
@@ -131,12 +131,7 @@ impl Moment {
         let progress = target.progress;
         for (name, levels) in self.tables {
             progress.part(work_of(&levels));
-            let memtables = std::iter::once(&levels.active).chain(&levels.frozen);
-            let mut runs: Vec<Run> =
-                memtables.map(|memtable| Run::memtable(memtable, Bounds::all(), self.sequence, false, None)).collect();
-            for layer in &levels.stones {
-                runs.push(Run::stone(&layer.stone, Bounds::all(), false)?);
-            }
+            let runs = levels.runs(&Bounds::all(), self.sequence, false, None)?;
             let mut table = target.table(&name, Sample::of(&runs)?);
             let mut rows = Merged::new(runs, false)?;
             rows.visit_all(|record| {
