@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 
 use crate::error::Result;
 use crate::places::Places;
-use crate::record::{Entry, Meta};
+use crate::record::{Entry, Meta, Visit};
 use crate::slice::{Key, Slice, prefix};
 use crate::stone::key_hash;
 use crate::sync::{AtomicUsize, Mutex, RwLock};
@@ -251,11 +251,7 @@ impl Memtable {
     }
 
     /// Shows the newest records at these places, where they lie, until `visit` breaks off.
-    pub(crate) fn visit(
-        &self,
-        places: &[u32],
-        visit: &mut dyn FnMut(Entry<'_>) -> Result<ControlFlow<()>>,
-    ) -> Result<ControlFlow<()>> {
+    pub(crate) fn visit(&self, places: &[u32], visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
         let chains = self.chains.read();
         let there = || places.iter().filter_map(|place| chains.chains.get(*place as usize));
         // In the order of keys each record lies somewhere else. To touch them all at once is to wait for memory once.

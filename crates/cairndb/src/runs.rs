@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::memtable::Memtable;
 use crate::range::Bounds;
-use crate::record::Entry;
+use crate::record::{Entry, Visit};
 use crate::stone::Stone;
-use crate::walk::{FrozenWalk, MemtableWalk, ReverseWalk, Row, StoneWalk, Visit, Walk};
+use crate::walk::{FrozenWalk, MemtableWalk, ReverseWalk, Row, StoneWalk, Walk};
 
 /// A walk over one memtable or stone.
 pub(crate) enum Run {

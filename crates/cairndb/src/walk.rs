@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::memtable::{Held, Memtable};
 use crate::range::Bounds;
-use crate::record::{Entry, Meta};
+use crate::record::{Entry, Meta, Visit};
 use crate::slice::Key;
 use crate::stone::{Stone, StoneCursor, StoneRecord};
 
@@ -18,9 +18,6 @@ const LONGEST_PAGE: usize = 512;
 const GROWTH: usize = 4;
 /// Records of a frozen memtable that are shown at a time; it is locked as long as that takes.
 const SHOWN: usize = 64;
-
-/// Who is shown records; it breaks off when it has seen enough.
-pub(crate) type Visit<'a> = dyn FnMut(Entry<'_>) -> Result<ControlFlow<()>> + 'a;
 
 /// A record of a walk, with its key and all that it lies in.
 pub(crate) enum Row {
@@ -238,16 +235,14 @@ impl Walk for StoneWalk {
     }
 
     fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
-        // Once for each record, and not once to reach it and once to show it.
         self.is_at = false;
-        while let Some(entry) = self.cursor.peek()?.filter(|entry| !self.bounds.is_past(entry.key, false)) {
-            let flow = visit(entry)?;
-            self.cursor.skip();
-            if flow.is_break() {
-                return Ok(flow);
-            }
-        }
-        Ok(ControlFlow::Continue(()))
+        let mut is_over = false;
+        let flow = self.cursor.visit(&mut |entry| {
+            is_over = self.bounds.is_past(entry.key, false);
+            if is_over { Ok(ControlFlow::Break(())) } else { visit(entry) }
+        })?;
+        // The cursor has passed that record: all behind it are past the bounds too.
+        Ok(if is_over { ControlFlow::Continue(()) } else { flow })
     }
 }
 

@@ -80,6 +80,21 @@ fn a_visit_breaks_off_where_it_is_told_to_and_goes_on_from_there() {
 }
 
 #[test]
+fn a_visit_knows_the_end_of_a_range_that_others_lie_behind() {
+    for layers in ["three", "one"] {
+        let scratch = layered();
+        if layers == "one" {
+            scratch.db.compact().unwrap();
+        }
+        for range in [Range::prefix(b"b"), Range::prefix(b"b").reverse()] {
+            let mut scan = scratch.db.scan("t", &range).unwrap();
+            assert_eq!(scan.visit(usize::MAX, |_, _| ControlFlow::Continue(())).unwrap(), 3);
+            assert_eq!(scan.size_hint(), (0, Some(0)), "{layers} layers");
+        }
+    }
+}
+
+#[test]
 fn ranges_prefixes_limits_and_directions() {
     let scratch = layered();
     let between = |low, high| Range::between(low, high);

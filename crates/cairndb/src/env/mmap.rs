@@ -1,4 +1,4 @@
-//! Memory mapping: the only `unsafe` of the engine.
+//! Memory mapping.
 
 use std::fs::File;
 use std::io;

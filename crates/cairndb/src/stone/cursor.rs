@@ -1,12 +1,13 @@
 //! A cursor: a gap between two records, in front of the first one or after the last, that moves either way.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::reader::Stone;
-use super::record::{Opened, Parts, StoneRecord, Window};
+use super::record::{Gap, Opened, Parts, StoneRecord, Window};
 use super::{blocks, fences};
 use crate::error::Result;
-use crate::record::Entry;
+use crate::record::{Entry, Visit};
 
 /// A gap in the order of keys.
 #[derive(Clone, Copy, Debug)]
@@ -56,15 +57,6 @@ struct Block {
     passed: Option<Vec<Gap>>,
 }
 
-/// A place in front of a record, or after the last one of a block.
-#[derive(Clone, Copy, PartialEq)]
-struct Gap {
-    /// Offset of the record's group, or the end of the window.
-    group: u64,
-    /// How many bytes of the group's records are in front of it.
-    at: usize,
-}
-
 impl StoneCursor {
     pub(super) fn new(stone: Arc<Stone>) -> StoneCursor {
         StoneCursor { stone, block: None }
@@ -83,12 +75,25 @@ impl StoneCursor {
 
     /// Shows the records of a block.
     pub(super) fn visit_block(&self, number: u64, show: &mut dyn FnMut(Entry<'_>)) -> Result<()> {
-        let mut block = self.enter(number, Seek::Start)?;
-        while block.look(&self.stone)? {
-            block.entry().into_iter().for_each(&mut *show);
-            block.pass();
+        let mut show = |entry: Entry<'_>| {
+            show(entry);
+            Ok(ControlFlow::Continue(()))
+        };
+        self.enter(number, Seek::Start)?.visit(&self.stone, &mut show).map(drop)
+    }
+
+    /// Shows the records after the gap, which moves behind each of them that `visit` does not refuse, until that breaks
+    /// off. Says whether it did.
+    pub(crate) fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+        loop {
+            self.reach_record()?;
+            let Some(block) = self.block.as_mut().filter(|block| !block.is_at_end()) else {
+                return Ok(ControlFlow::Continue(()));
+            };
+            if block.visit(&self.stone, visit)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
-        Ok(())
     }
 
     pub(crate) fn stone(&self) -> &Arc<Stone> {
@@ -230,6 +235,16 @@ impl Block {
     /// The same, with all that it lies in.
     fn record(&self) -> Option<StoneRecord> {
         Some(self.window.record(self.opened.as_ref()?, self.next.as_ref()?))
+    }
+
+    /// Shows the records after the gap, as [`StoneCursor::visit`].
+    fn visit(&mut self, stone: &Stone, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+        (self.opened, self.next, self.passed) = (None, None, None);
+        let mut flow = ControlFlow::Continue(());
+        while flow.is_continue() && !self.is_at_end() {
+            flow = self.window.visit(stone, &mut self.gap, visit)?;
+        }
+        Ok(flow)
     }
 
     /// Moves the gap behind the record that was looked at.

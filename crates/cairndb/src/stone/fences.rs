@@ -13,8 +13,9 @@ use super::reader::Stone;
 use crate::error::Result;
 use crate::slice::prefix;
 
-/// How many fences are remembered at most: those of the first 12 steps, in 32 KiB.
-const MOST: u64 = 1 << 12;
+/// How many fences are remembered at most: those of the first 15 steps, in 256 KiB. A step beyond them
+/// waits for memory twice.
+const MOST: u64 = 1 << 15;
 
 pub(super) struct Fences {
     /// What the keys of all blocks begin with.

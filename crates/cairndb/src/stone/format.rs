@@ -92,6 +92,7 @@
 
 use std::ops::Range;
 
+use super::crc;
 use super::place::Place;
 use crate::codec::{Reader, sha256};
 
@@ -121,7 +122,7 @@ const END_MAGIC: [u8; 8] = *b"CAIRNEND";
 /// CRC-32C, bound to the file by its salt and to the place by its offset.
 pub(super) fn checksum(salt: u32, offset: u64, bytes: &[u8]) -> u32 {
     let place = (offset as u32).wrapping_add((offset >> 32) as u32);
-    crc32c::crc32c_append(salt ^ place, bytes)
+    crc::append(salt ^ place, bytes)
 }
 
 /// How many entries of `size` bytes a line holds.

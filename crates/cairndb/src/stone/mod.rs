@@ -5,6 +5,7 @@
 //! are laid out is said in [`format`].
 
 mod blocks;
+mod crc;
 mod cursor;
 mod expirations;
 mod fences;

@@ -1,13 +1,14 @@
 //! Records as they are read: checked where they stand, and without copying what is in memory as it is.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use super::group::{Group, nth_entry};
 use super::place::Place;
 use super::reader::Stone;
-use crate::error::Result;
-use crate::record::{Entry, Meta};
+use crate::codec::Reader;
+use crate::error::{Error, Result};
+use crate::record::{Entry, Meta, Visit};
 
 /// A record of a stone. It keeps what it points into alive.
 #[derive(Clone)]
@@ -79,6 +80,15 @@ impl Bytes {
     fn slice(&self, range: Range<usize>) -> &[u8] {
         self.all().get(range).unwrap_or_default()
     }
+}
+
+/// A place in front of a record, or after the last one of a window.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Gap {
+    /// Offset of the record's group, or the end of the window.
+    pub(super) group: u64,
+    /// How many bytes of the group's records are in front of it.
+    pub(super) at: usize,
 }
 
 /// A range of the data in which groups stand back to back.
@@ -169,8 +179,34 @@ impl Window {
     pub(super) fn parts(&self, stone: &Stone, opened: &Opened, at: usize) -> Result<Parts> {
         let records = self.records(opened).get(at..).unwrap_or_default();
         let entry = nth_entry(records, stone.footer()?.header.base_time, 0);
-        let (entry, len) = entry.ok_or_else(|| stone.damaged(opened.start, "a group holds what is no record"))?;
+        let (entry, len) = entry.ok_or_else(|| no_record(stone, opened.start))?;
         Ok(Parts::of(&entry, at + len))
+    }
+
+    /// Shows the records of the gap's group that are behind it, until `visit` breaks off. The gap moves behind each that
+    /// `visit` does not refuse.
+    pub(super) fn visit(&self, stone: &Stone, gap: &mut Gap, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+        let group = self.intact(stone, gap.group)?;
+        let base_time = stone.footer()?.header.base_time;
+        let unpacked;
+        let records = if group.packed {
+            unpacked = stone.unpack(gap.group, &group)?;
+            unpacked.as_slice()
+        } else {
+            group.body
+        };
+        let mut flow = ControlFlow::Continue(());
+        while flow.is_continue()
+            && let Some(rest @ [_, ..]) = records.get(gap.at..)
+        {
+            let mut reader = Reader::new(rest);
+            flow = visit(Entry::decode(&mut reader, base_time).ok_or_else(|| no_record(stone, gap.group))?)?;
+            gap.at += reader.position();
+        }
+        if gap.at == records.len() {
+            *gap = Gap { group: gap.group + group.len as u64, at: 0 };
+        }
+        Ok(flow)
     }
 
     /// The record of a group with these parts.
@@ -200,6 +236,10 @@ impl Window {
             Body::Unpacked(bytes) => bytes,
         }
     }
+}
+
+fn no_record(stone: &Stone, group: u64) -> Error {
+    stone.damaged(group, "a group holds what is no record")
 }
 
 /// A group that was checked and, if it was packed, unpacked.

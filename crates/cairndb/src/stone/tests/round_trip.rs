@@ -2,8 +2,12 @@
 
 use proptest::prelude::*;
 
+use std::ops::ControlFlow;
+
 use super::*;
 use crate::env::RealEnv;
+use crate::error::{Code, Error};
+use crate::stone::StoneCursor;
 
 fn metas() -> impl Strategy<Value = Meta> {
     let value = (0..Kind::LIMIT, any::<u64>(), any::<u64>(), proptest::option::of(-50..50_i32), any::<Option<u32>>())
@@ -31,6 +35,8 @@ fn models(len: usize) -> impl Strategy<Value = Model> {
 #[derive(Clone, Debug)]
 enum Step {
     Next,
+    Peek,
+    Visit(usize, bool),
     Prev,
     Start,
     End,
@@ -42,6 +48,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let keys = || proptest::collection::vec(prop_oneof![Just(0_u8), Just(255), 97..100_u8], 0..9);
     let step = prop_oneof![
         8 => Just(Step::Next),
+        2 => Just(Step::Peek),
+        4 => (0..20_usize, any::<bool>()).prop_map(|(count, breaks)| Step::Visit(count, breaks)),
         8 => Just(Step::Prev),
         1 => Just(Step::Start),
         1 => Just(Step::End),
@@ -90,6 +98,13 @@ fn walk(stone: &Arc<Stone>, model: &Model, steps: &[Step]) {
                 assert_eq!(record.as_ref().map(StoneRecord::entry), records.get(gap).copied());
                 gap = records.len().min(gap + 1);
             }
+            Step::Peek => assert_eq!(cursor.peek().unwrap(), records.get(gap).copied()),
+            Step::Visit(count, breaks) => {
+                let visited = visit(&mut cursor, *count, *breaks);
+                assert_eq!(visited.len(), records.len().min(gap + count) - gap);
+                assert!(visited.iter().eq(records[gap..].iter().take(*count).map(|record| record.key)));
+                gap += visited.len();
+            }
             Step::Prev => {
                 let record = cursor.prev().unwrap();
                 let before = gap.checked_sub(1).map(|before| records[before]);
@@ -111,6 +126,22 @@ fn walk(stone: &Arc<Stone>, model: &Model, steps: &[Step]) {
             }
         }
     }
+}
+
+/// The keys of up to `count` records. The visit breaks off at the last of them, or else fails at the one behind it.
+fn visit(cursor: &mut StoneCursor, count: usize, breaks: bool) -> Vec<Vec<u8>> {
+    let mut keys = Vec::new();
+    let outcome = cursor.visit(&mut |entry| {
+        if keys.len() == count {
+            return Err(Error::new(Code::Closed, "refused"));
+        }
+        keys.push(entry.key.to_vec());
+        Ok(if breaks && keys.len() == count { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    });
+    if breaks && count > 0 {
+        assert_eq!(outcome.unwrap().is_break(), keys.len() == count);
+    }
+    keys
 }
 
 proptest! {
