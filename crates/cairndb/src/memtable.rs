@@ -197,15 +197,17 @@ impl Memtable {
         let chains = self.chains.read();
         let Some(order) = &chains.order else { return Vec::new() };
         let range = order.range::<[u8], _>(bounds);
-        let seen = |(key, place): (&Key, &usize)| {
-            let (_, chain) = chains.chains.get(*place)?;
-            Some((key.clone(), chain.at(sequence)?.clone()))
+        let seen = |(_, place): (&Key, &usize)| {
+            let (key, chain) = chains.chains.get(*place)?;
+            Some((key, chain.at(sequence)?))
         };
-        if reverse {
+        let page: Vec<(&Key, &Held)> = if reverse {
             range.rev().filter_map(seen).take(max).collect()
         } else {
             range.filter_map(seen).take(max).collect()
-        }
+        };
+        touch(page.iter().map(|(_, held)| *held));
+        page.into_iter().map(|(key, held)| (key.clone(), held.clone())).collect()
     }
 
     /// The newest records of about so many keys, picked by their hashes: every hundredth might end like the others.
@@ -254,9 +256,7 @@ impl Memtable {
     pub(crate) fn visit(&self, places: &[u32], visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
         let chains = self.chains.read();
         let there = || places.iter().filter_map(|place| chains.chains.get(*place as usize));
-        // In the order of keys each record lies somewhere else. To touch them all at once is to wait for memory once.
-        let ends = there().map(|(_, chain)| (chain.newest.value.first(), chain.newest.value.last()));
-        black_box(ends.fold(0, |sum, ends| sum ^ ends.0.unwrap_or(&0) ^ ends.1.unwrap_or(&0)));
+        touch(there().map(|(_, chain)| &chain.newest));
         for (key, Chain { newest, .. }) in there() {
             if visit(newest.entry(key))?.is_break() {
                 return Ok(ControlFlow::Break(()));
@@ -286,6 +286,13 @@ impl Memtable {
             expirations.pop_first();
         }
     }
+}
+
+/// Loads the values of records into the processor's cache. In the order of keys each lies somewhere else, and to touch them
+/// all at once is to wait for memory once.
+fn touch<'a>(records: impl Iterator<Item = &'a Held>) {
+    let ends = records.map(|held| (held.value.first(), held.value.last()));
+    black_box(ends.fold(0, |sum, ends| sum ^ ends.0.unwrap_or(&0) ^ ends.1.unwrap_or(&0)));
 }
 
 /// `BTreeMap::range` panics on bounds that cross.

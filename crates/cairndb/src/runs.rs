@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::memtable::Memtable;
 use crate::range::Bounds;
 use crate::record::{Entry, Visit};
+use crate::slice::prefix;
 use crate::stone::Stone;
 use crate::walk::{FrozenWalk, MemtableWalk, ReverseWalk, Row, StoneWalk, Walk};
 
@@ -120,32 +121,61 @@ impl Walk for Run {
 /// Several runs as one: of each key the record of the first run that has it.
 pub(crate) struct Merged {
     /// Newest first.
-    runs: Vec<Run>,
+    heads: Vec<Head>,
     reverse: bool,
     /// The runs that stand at the key that was reached last, newest first. They pass it when the next one is asked for, so
     /// that its record can be shown where it lies.
     at_key: Vec<usize>,
 }
 
+/// A run, and what the key begins with at which it stands.
+struct Head {
+    run: Run,
+    stands_at: Stand,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stand {
+    /// It has passed a record and not reached the next one.
+    Between,
+    At(u64),
+    End,
+}
+
+impl Head {
+    fn reach(&mut self) -> Result<()> {
+        if self.stands_at == Stand::Between {
+            self.run.reach()?;
+            self.stands_at = self.run.key().map_or(Stand::End, |key| Stand::At(prefix(key)));
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self) {
+        self.run.pass();
+        self.stands_at = Stand::Between;
+    }
+}
+
 impl Merged {
     /// Merges `runs`, newest first, which all go in the same direction.
-    pub(crate) fn new(mut runs: Vec<Run>, reverse: bool) -> Result<Self> {
-        for run in &mut runs {
-            run.reach()?;
-        }
+    pub(crate) fn new(runs: Vec<Run>, reverse: bool) -> Result<Self> {
+        let mut heads: Vec<Head> = runs.into_iter().map(|run| Head { run, stands_at: Stand::Between }).collect();
+        heads.iter_mut().try_for_each(Head::reach)?;
         // Most memtables have nothing in a range, and what is at its end stays there.
-        runs.retain(|run| run.entry().is_some());
-        Ok(Merged { runs, reverse, at_key: Vec::new() })
+        heads.retain(|head| head.stands_at != Stand::End);
+        Ok(Merged { heads, reverse, at_key: Vec::new() })
     }
 
     /// Shows the records from here on, until `visit` breaks off. Says whether it did; else there are no more.
     pub(crate) fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
         self.pass();
-        if let [only] = self.runs.as_mut_slice() {
-            return only.visit(visit);
+        if let [Head { run, stands_at }] = self.heads.as_mut_slice() {
+            *stands_at = Stand::Between;
+            return run.visit(visit);
         }
         while let Some(newest) = self.reach_next()? {
-            let entry = self.runs.get(newest).and_then(Walk::entry);
+            let entry = self.heads.get(newest).and_then(|head| head.run.entry());
             match entry.map_or(Ok(ControlFlow::Continue(())), &mut *visit) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => return Ok(ControlFlow::Break(())),
@@ -169,21 +199,25 @@ impl Merged {
         let Some(newest) = self.reach_next()? else { return Ok(None) };
         // The others pass the key later.
         self.at_key.remove(0);
-        Ok(self.runs.get_mut(newest).and_then(Walk::take))
+        let Some(Head { run, stands_at }) = self.heads.get_mut(newest) else { return Ok(None) };
+        *stands_at = Stand::Between;
+        Ok(run.take())
     }
 
     /// Goes on to the next key. Gives the newest of the runs that stand there.
     fn reach_next(&mut self) -> Result<Option<usize>> {
         self.pass();
-        for run in &mut self.runs {
-            run.reach()?;
-        }
-        let mut next: Option<&[u8]> = None;
-        for (index, run) in self.runs.iter().enumerate() {
-            let Some(key) = run.key() else { continue };
-            let order = next.map_or(Ordering::Less, |next| if self.reverse { next.cmp(key) } else { key.cmp(next) });
+        self.heads.iter_mut().try_for_each(Head::reach)?;
+        let mut next: Option<(u64, &Run)> = None;
+        for (index, Head { run, stands_at }) in self.heads.iter().enumerate() {
+            let Stand::At(begins) = *stands_at else { continue };
+            let order = next.map_or(Ordering::Less, |(least, other)| {
+                // Keys that begin with other bytes need not be looked at.
+                let order = begins.cmp(&least).then_with(|| run.key().cmp(&other.key()));
+                if self.reverse { order.reverse() } else { order }
+            });
             if order.is_lt() {
-                next = Some(key);
+                next = Some((begins, run));
                 self.at_key.clear();
             }
             if order.is_le() {
@@ -196,8 +230,8 @@ impl Merged {
     /// Passes the key that was reached last.
     fn pass(&mut self) {
         for index in self.at_key.drain(..) {
-            if let Some(run) = self.runs.get_mut(index) {
-                run.pass();
+            if let Some(head) = self.heads.get_mut(index) {
+                head.pass();
             }
         }
     }
@@ -221,6 +255,28 @@ mod tests {
             memtable.insert(std::iter::once((Key::new(&frame, 0..key.len()), held)), false);
         }
         Arc::new(memtable)
+    }
+
+    #[test]
+    fn keys_that_begin_alike_are_told_apart() {
+        let layers: [&[&str]; 3] =
+            [&["12345678b", "a"], &["12345678a", "12345678b", "a\0"], &["12345678", "12345678c"]];
+        let expected = ["12345678", "12345678a", "12345678b", "12345678c", "a", "a\0"];
+        for reverse in [false, true] {
+            let run =
+                |keys: &&[&str]| Run::Memtable(MemtableWalk::new(&memtable(keys), Bounds::all(), 1, reverse, None));
+            let mut merged = Merged::new(layers.iter().map(run).collect(), reverse).unwrap();
+            let mut seen = Vec::new();
+            let see = |entry: Entry<'_>| {
+                seen.push(String::from_utf8(entry.key.to_vec()).unwrap());
+                Ok(())
+            };
+            merged.visit_all(see).unwrap();
+            if reverse {
+                seen.reverse();
+            }
+            assert_eq!(seen, expected);
+        }
     }
 
     #[test]

@@ -61,8 +61,11 @@ impl Key {
 /// The first 8 bytes of a key as a number, with zeros behind a shorter one. Keys whose numbers differ are in the order of
 /// these.
 pub(crate) fn prefix(key: &[u8]) -> u64 {
-    let mut first = [0; 8];
-    first.iter_mut().zip(key).for_each(|(place, byte)| *place = *byte);
+    let first = key.first_chunk().copied().unwrap_or_else(|| {
+        let mut first = [0; 8];
+        first.iter_mut().zip(key).for_each(|(place, byte)| *place = *byte);
+        first
+    });
     u64::from_be_bytes(first)
 }
 

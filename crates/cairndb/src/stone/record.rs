@@ -178,9 +178,10 @@ impl Window {
     /// Where the parts of the record are that begins so many bytes behind the first of the group's records.
     pub(super) fn parts(&self, stone: &Stone, opened: &Opened, at: usize) -> Result<Parts> {
         let records = self.records(opened).get(at..).unwrap_or_default();
-        let entry = nth_entry(records, stone.footer()?.header.base_time, 0);
-        let (entry, len) = entry.ok_or_else(|| no_record(stone, opened.start))?;
-        Ok(Parts::of(&entry, at + len))
+        let mut reader = Reader::new(records);
+        let entry = Entry::decode(&mut reader, stone.footer()?.header.base_time);
+        let entry = entry.ok_or_else(|| no_record(stone, opened.start))?;
+        Ok(Parts::of(&entry, at + reader.position()))
     }
 
     /// Shows the records of the gap's group that are behind it, until `visit` breaks off. The gap moves behind each that
