@@ -204,7 +204,8 @@ impl Window {
             flow = visit(Entry::decode(&mut reader, base_time).ok_or_else(|| no_record(stone, gap.group))?)?;
             gap.at += reader.position();
         }
-        if gap.at == records.len() {
+        // Not less than all is all, also of a group that somebody has changed meanwhile.
+        if gap.at >= records.len() {
             *gap = Gap { group: gap.group + group.len as u64, at: 0 };
         }
         Ok(flow)
