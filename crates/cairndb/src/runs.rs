@@ -151,9 +151,10 @@ impl Head {
         Ok(())
     }
 
-    fn pass(&mut self) {
-        self.run.pass();
+    /// The run itself, for whoever moves it.
+    fn moved(&mut self) -> &mut Run {
         self.stands_at = Stand::Between;
+        &mut self.run
     }
 }
 
@@ -170,9 +171,8 @@ impl Merged {
     /// Shows the records from here on, until `visit` breaks off. Says whether it did; else there are no more.
     pub(crate) fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
         self.pass();
-        if let [Head { run, stands_at }] = self.heads.as_mut_slice() {
-            *stands_at = Stand::Between;
-            return run.visit(visit);
+        if let [only] = self.heads.as_mut_slice() {
+            return only.moved().visit(visit);
         }
         while let Some(newest) = self.reach_next()? {
             let entry = self.heads.get(newest).and_then(|head| head.run.entry());
@@ -199,9 +199,7 @@ impl Merged {
         let Some(newest) = self.reach_next()? else { return Ok(None) };
         // The others pass the key later.
         self.at_key.remove(0);
-        let Some(Head { run, stands_at }) = self.heads.get_mut(newest) else { return Ok(None) };
-        *stands_at = Stand::Between;
-        Ok(run.take())
+        Ok(self.heads.get_mut(newest).and_then(|head| head.moved().take()))
     }
 
     /// Goes on to the next key. Gives the newest of the runs that stand there.
@@ -231,7 +229,7 @@ impl Merged {
     fn pass(&mut self) {
         for index in self.at_key.drain(..) {
             if let Some(head) = self.heads.get_mut(index) {
-                head.pass();
+                head.moved().pass();
             }
         }
     }

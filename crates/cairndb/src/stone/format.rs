@@ -165,7 +165,7 @@ impl Header {
             .chain(self.salt.to_le_bytes());
         bytes.iter_mut().zip(fields).for_each(|(byte, field)| *byte = field);
         if let Some((rest, crc)) = bytes.split_last_chunk_mut() {
-            *crc = crc32c::crc32c(rest).to_le_bytes();
+            *crc = crc::append(0, rest).to_le_bytes();
         }
         bytes
     }
@@ -181,7 +181,7 @@ impl Header {
     fn decode_fields(bytes: &[u8], mut reader: Reader<'_>) -> Option<Result<Header, Flaw>> {
         let version = reader.u32()?;
         let header = Header { table: reader.u32()?, base_time: reader.u64()?, salt: reader.u32()? };
-        let sound = crc32c::crc32c(bytes.get(..reader.position())?) == reader.u32()?;
+        let sound = crc::append(0, bytes.get(..reader.position())?) == reader.u32()?;
         // Only a sound header tells of a newer release; a rotten version number is damage.
         sound.then_some(if version == VERSION { Ok(header) } else { Err(Flaw::Version(version)) })
     }
