@@ -60,7 +60,11 @@ test('writes and reads go on during compact', async (t) => {
 test('verify of a sound database reports what it read, and no damage', async (t) => {
   const db = await open(t, { memtableBytes: 65_536 });
   await Promise.all(Array.from({ length: 1000 }, (_, index) => db.write('t', `k${index}`, 'x'.repeat(200))));
-  await db.flush();
+  // How much of it has left the journal by now is up to the machine; what is compacted lies in table files alone.
+  const early = await db.verify();
+  assert.ok(early.files >= 1 && early.checked >= 1, `${early.files} files, ${early.checked} checked`);
+  assert.deepEqual(early.damage, []);
+  await db.compact();
   const { files, bytes, checked, damage } = await db.verify();
   assert.ok(files >= 1 && bytes > 10_000 && checked >= 1000, `${files} files, ${bytes} bytes, ${checked} checked`);
   assert.deepEqual(damage, []);

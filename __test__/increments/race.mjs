@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CairnDB } from 'cairndb';
 
+/** How many increments a line of a worker stands for. */
+const REPORTED = 10;
 const WORKER = fileURLToPath(new URL('worker.mjs', import.meta.url));
 
 /**
@@ -14,23 +15,32 @@ const WORKER = fileURLToPath(new URL('worker.mjs', import.meta.url));
  * @property {number} processes
  * @property {number} increments what each process does
  * @property {number} counters how many there are, for all to meet at
- * @property {number} interval milliseconds from one kill to the next
+ * @property {number} perKill increments from one kill to the next, of all together. Kills that came by the clock would, on
+ *   a slow machine, leave the processes no time but for starting.
  */
 
 /**
  * @param {Race} race
  * @returns {Promise<{ kills: number }>}
  */
-export async function race({ directory, processes, increments, counters, interval }) {
+export async function race({ directory, processes, increments, counters, perKill }) {
   const running = new Map();
+  let done = 0;
   let kills = 0;
+
+  function report(lines) {
+    done += REPORTED * lines.split('\n').filter((line) => /^\d+$/.test(line)).length;
+    if (done < (kills + 1) * perKill) return;
+    const victims = [...running.values()];
+    kills += victims[Math.floor(Math.random() * victims.length)].kill('SIGKILL') ? 1 : 0;
+  }
 
   async function run(id) {
     for (;;) {
-      const child = spawn(process.execPath, [WORKER, directory, id, increments, counters], {
+      const child = spawn(process.execPath, [WORKER, directory, id, increments, counters, REPORTED], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
-      child.stdout.resume();
+      child.stdout.setEncoding('utf8').on('data', report);
       running.set(id, child);
       const [code, signal] = await once(child, 'exit');
       running.delete(id);
@@ -38,15 +48,7 @@ export async function race({ directory, processes, increments, counters, interva
     }
   }
 
-  const all = Promise.all(Array.from({ length: processes }, (_, index) => run(`p${index}`)));
-  const over = new AbortController();
-  all.finally(() => over.abort()).catch(() => {});
-  while (await after(interval, true, { signal: over.signal }).catch(() => false)) {
-    const victims = [...running.values()];
-    if (victims.length === 0) continue;
-    kills += victims[Math.floor(Math.random() * victims.length)].kill('SIGKILL') ? 1 : 0;
-  }
-  await all;
+  await Promise.all(Array.from({ length: processes }, (_, index) => run(`p${index}`)));
   await check({ directory, processes, increments });
   return { kills };
 }

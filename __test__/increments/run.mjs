@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Lets processes increment shared counters, and kills one of them every second:
+// Lets processes increment shared counters, and kills one of them every thousand increments:
 //   node __test__/increments/run.mjs --processes 8 --increments 10000
 // The last line says what was done. The exit code is 1 if the sum is not exact.
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,7 +15,8 @@ const increments = Number(values.increments ?? 10_000);
 const parent = mkdtempSync(join(tmpdir(), 'cairndb-increments-'));
 const began = performance.now();
 try {
-  const { kills } = await race({ directory: join(parent, 'data'), processes, increments, counters: 4, interval: 1000 });
+  const directory = join(parent, 'data');
+  const { kills } = await race({ directory, processes, increments, counters: 4, perKill: 1000 });
   const seconds = ((performance.now() - began) / 1000).toFixed(0);
   console.log(`increments: ${processes} processes, ${increments} each, ${kills} kills, the sum is exact, ${seconds} s`);
 } catch (error) {

@@ -1,9 +1,10 @@
 // Increments shared counters by compare-and-set until it has done so many:
-//   node worker.mjs <directory> <id> <increments> <counters>
+//   node worker.mjs <directory> <id> <increments> <counters> <reported>
 // What it has done stands beside the counters and moves with them in one batch, so a successor goes on where it died.
+// Every `reported` increments are a line.
 import { CairnDB } from 'cairndb';
 
-const [directory, id, increments, counters] = process.argv.slice(2);
+const [directory, id, increments, counters, reported] = process.argv.slice(2);
 const db = await CairnDB.open(directory, { access: 'shared', memtableBytes: 65_536, reclaimDelay: 0 });
 
 /** Whether nobody else was faster. */
@@ -26,7 +27,7 @@ console.log(`from ${done}`);
 while (done < Number(increments)) {
   if (await increment(`c${Math.floor(Math.random() * Number(counters))}`, done)) {
     done += 1;
-    if (done % 50 === 0) console.log(done);
+    if (done % reported === 0) console.log(done);
   }
 }
 await db.close();

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { cargoSuites } from './cargo-report.mjs';
 import { cache, root, run } from './run.mjs';
 import { stageRoot } from './stage.mjs';
@@ -25,7 +26,13 @@ async function nodeTest(...folders) {
   );
   const { code } = await check(
     process.execPath,
-    ...['--test', '--test-reporter=spec', '--test-reporter-destination=stdout'],
+    // By default Node leaves one processor idle, which on two is half of the machine.
+    ...[
+      '--test',
+      `--test-concurrency=${availableParallelism()}`,
+      '--test-reporter=spec',
+      '--test-reporter-destination=stdout',
+    ],
     ...['--test-reporter=./scripts/lib/count-reporter.mjs', `--test-reporter-destination=${counts}`],
     ...files,
   );
