@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 
 use crate::error::Result;
 use crate::places::Places;
-use crate::record::{Entry, Meta, Visit};
+use crate::record::{Edge, Entry, Meta, Visit};
 use crate::slice::{Key, Slice, prefix};
 use crate::stone::key_hash;
 use crate::sync::{AtomicUsize, Mutex, RwLock};
@@ -253,13 +253,14 @@ impl Memtable {
     }
 
     /// Shows the newest records at these places, where they lie, until `visit` breaks off.
-    pub(crate) fn visit(&self, places: &[u32], visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+    pub(crate) fn visit(&self, places: &[u32], visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
         let chains = self.chains.read();
         let there = || places.iter().filter_map(|place| chains.chains.get(*place as usize));
         touch(there().map(|(_, chain)| &chain.newest));
         for (key, Chain { newest, .. }) in there() {
-            if visit(newest.entry(key))?.is_break() {
-                return Ok(ControlFlow::Break(()));
+            let flow = visit(&newest.entry(key))?;
+            if flow.is_break() {
+                return Ok(flow);
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -338,7 +339,7 @@ mod tests {
 
     fn visited(memtable: &Memtable) -> Vec<(Vec<u8>, u64)> {
         let mut seen = Vec::new();
-        let mut visit = |entry: Entry<'_>| {
+        let mut visit = |entry: &Entry<'_>| {
             assert_eq!(entry.value, entry.meta.version.to_le_bytes());
             seen.push((entry.key.to_vec(), entry.meta.version));
             Ok(ControlFlow::Continue(()))
@@ -376,9 +377,9 @@ mod tests {
         let memtable = Memtable::default();
         (0..100_u8).for_each(|n| insert(&memtable, &[n], u64::from(n) + 1));
         let mut seen = 0;
-        let mut visit = |_: Entry<'_>| {
+        let mut visit = |_: &Entry<'_>| {
             seen += 1;
-            Ok(if seen == 7 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            Ok(if seen == 7 { ControlFlow::Break(Edge::Behind) } else { ControlFlow::Continue(()) })
         };
         assert!(memtable.visit(&memtable.sorted(), &mut visit).unwrap().is_break());
         assert_eq!(seen, 7);

@@ -64,7 +64,7 @@ fn merge_into(
         if bottom && entry.meta.tombstone {
             return Ok(());
         }
-        writer.add(entry)?;
+        writer.add(*entry)?;
         records += 1;
         if stop.load(Ordering::Relaxed) {
             return Err(Error::new(Code::Closed, "the database was closed during a merge"));

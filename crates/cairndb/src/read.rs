@@ -13,7 +13,7 @@ use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::inner::{Inner, Shared};
 use crate::range::Range;
-use crate::record::{DictionaryUse, Entry, Kind, Meta};
+use crate::record::{DictionaryUse, Edge, Entry, Kind, Meta};
 use crate::runs::Merged;
 use crate::slice::{Key, Slice};
 use crate::stone::StoneRecord;
@@ -392,15 +392,16 @@ impl Scan {
         let max = max.min(self.left);
         let mut seen = 0;
         if max > 0 {
-            let ended = self.merged.visit(&mut |Entry { key, meta, value }| {
-                if !inner.is_live(&meta) {
+            let ended = self.merged.visit(&mut |&Entry { key, ref meta, value }| {
+                if !inner.is_live(meta) {
                     return Ok(ControlFlow::Continue(()));
                 }
-                let record = inner.finish(meta, Cow::Borrowed(value))?;
+                let record = inner.finish(*meta, Cow::Borrowed(value))?;
                 seen += 1;
                 self.left -= 1;
                 let flow = visit(key, record);
-                Ok(if seen == max { ControlFlow::Break(()) } else { flow })
+                let is_over = seen == max || flow.is_break();
+                Ok(if is_over { ControlFlow::Break(Edge::Behind) } else { ControlFlow::Continue(()) })
             })?;
             if ended.is_continue() {
                 self.left = 0;

@@ -84,8 +84,15 @@ const DICTIONARY: u8 = 1 << 1;
 const TOMBSTONE: u8 = 1 << 2;
 const KIND_SHIFT: u8 = 3;
 
-/// Who is shown records; it breaks off when it has seen enough.
-pub(crate) type Visit<'a> = dyn FnMut(Entry<'_>) -> Result<ControlFlow<()>> + 'a;
+/// Who is shown records. It breaks off when it has seen enough, or is shown what it does not take.
+pub(crate) type Visit<'a> = dyn FnMut(&Entry<'_>) -> Result<ControlFlow<Edge>> + 'a;
+
+/// The side of the last record on which a visit that is broken off ends. What is in front of a record shows it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edge {
+    Before,
+    Behind,
+}
 
 impl<'a> Entry<'a> {
     /// Appends the record: head byte, then

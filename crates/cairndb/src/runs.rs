@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::memtable::Memtable;
 use crate::range::Bounds;
-use crate::record::{Entry, Visit};
+use crate::record::{Edge, Entry, Visit};
 use crate::slice::prefix;
 use crate::stone::Stone;
 use crate::walk::{FrozenWalk, MemtableWalk, ReverseWalk, Row, StoneWalk, Walk};
@@ -108,7 +108,7 @@ impl Walk for Run {
         }
     }
 
-    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
         match self {
             Run::Memtable(walk) => walk.visit(visit),
             Run::Frozen(walk) => walk.visit(visit),
@@ -116,16 +116,6 @@ impl Walk for Run {
             Run::Reverse(walk) => walk.visit(visit),
         }
     }
-}
-
-/// Several runs as one: of each key the record of the first run that has it.
-pub(crate) struct Merged {
-    /// Newest first.
-    heads: Vec<Head>,
-    reverse: bool,
-    /// The runs that stand at the key that was reached last, newest first. They pass it when the next one is asked for, so
-    /// that its record can be shown where it lies.
-    at_key: Vec<usize>,
 }
 
 /// A run, and what the key begins with at which it stands.
@@ -158,6 +148,13 @@ impl Head {
     }
 }
 
+/// Several runs as one: of each key the record of the newest run that has it.
+pub(crate) struct Merged {
+    newer: Layers,
+    /// As a rule it has most of the records. It shows them where they lie, and what is newer is put in between.
+    oldest: Option<Head>,
+}
+
 impl Merged {
     /// Merges `runs`, newest first, which all go in the same direction.
     pub(crate) fn new(runs: Vec<Run>, reverse: bool) -> Result<Self> {
@@ -165,46 +162,67 @@ impl Merged {
         heads.iter_mut().try_for_each(Head::reach)?;
         // Most memtables have nothing in a range, and what is at its end stays there.
         heads.retain(|head| head.stands_at != Stand::End);
-        Ok(Merged { heads, reverse, at_key: Vec::new() })
+        let oldest = heads.pop();
+        Ok(Merged { newer: Layers { heads, reverse, at_key: Vec::new(), stands_at: Stand::Between }, oldest })
     }
 
     /// Shows the records from here on, until `visit` breaks off. Says whether it did; else there are no more.
-    pub(crate) fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
-        self.pass();
-        if let [only] = self.heads.as_mut_slice() {
-            return only.moved().visit(visit);
+    pub(crate) fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
+        let Merged { newer, oldest: Some(oldest) } = self else { return Ok(ControlFlow::Continue(())) };
+        if newer.heads.is_empty() {
+            return oldest.moved().visit(visit);
         }
-        while let Some(newest) = self.reach_next()? {
-            let entry = self.heads.get(newest).and_then(|head| head.run.entry());
-            match entry.map_or(Ok(ControlFlow::Continue(())), &mut *visit) {
-                Ok(ControlFlow::Continue(())) => {}
-                Ok(ControlFlow::Break(())) => return Ok(ControlFlow::Break(())),
-                Err(error) => {
-                    // It was not seen, so it is not passed.
-                    self.at_key.clear();
-                    return Err(error);
+        let flow = oldest.moved().visit(&mut |entry| {
+            loop {
+                match newer.order(entry.key)? {
+                    Ordering::Less if newer.show(visit)?.is_break() => return Ok(ControlFlow::Break(Edge::Before)),
+                    Ordering::Less => {}
+                    Ordering::Equal => return newer.show(visit),
+                    Ordering::Greater => return visit(entry),
                 }
             }
-        }
-        Ok(ControlFlow::Continue(()))
+        })?;
+        if flow.is_break() { Ok(flow) } else { newer.visit(visit) }
     }
 
     /// Shows all records from here on.
-    pub(crate) fn visit_all(&mut self, mut visit: impl FnMut(Entry<'_>) -> Result<()>) -> Result<()> {
+    pub(crate) fn visit_all(&mut self, mut visit: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
         self.visit(&mut |entry| visit(entry).map(ControlFlow::Continue)).map(drop)
     }
 
     /// The next key's newest record.
     pub(crate) fn next(&mut self) -> Result<Option<Row>> {
-        let Some(newest) = self.reach_next()? else { return Ok(None) };
-        // The others pass the key later.
-        self.at_key.remove(0);
-        Ok(self.heads.get_mut(newest).and_then(|head| head.moved().take()))
+        let Merged { newer, oldest: Some(oldest) } = self else { return Ok(None) };
+        oldest.reach()?;
+        let order = oldest.run.key().map_or(Ok(Ordering::Less), |key| newer.order(key))?;
+        newer.reach()?;
+        Ok(match order {
+            Ordering::Less => newer.take(),
+            Ordering::Equal => {
+                oldest.moved().pass();
+                newer.take()
+            }
+            Ordering::Greater => oldest.moved().take(),
+        })
     }
+}
 
-    /// Goes on to the next key. Gives the newest of the runs that stand there.
-    fn reach_next(&mut self) -> Result<Option<usize>> {
-        self.pass();
+/// Runs that are merged record by record.
+struct Layers {
+    /// Newest first.
+    heads: Vec<Head>,
+    reverse: bool,
+    /// The runs that stand at the key that was reached, newest first.
+    at_key: Vec<usize>,
+    stands_at: Stand,
+}
+
+impl Layers {
+    /// Reaches the next key, unless they stand at one.
+    fn reach(&mut self) -> Result<()> {
+        if self.stands_at != Stand::Between {
+            return Ok(());
+        }
         self.heads.iter_mut().try_for_each(Head::reach)?;
         let mut next: Option<(u64, &Run)> = None;
         for (index, Head { run, stands_at }) in self.heads.iter().enumerate() {
@@ -222,35 +240,84 @@ impl Merged {
                 self.at_key.push(index);
             }
         }
-        Ok(self.at_key.first().copied())
+        self.stands_at = next.map_or(Stand::End, |(begins, _)| Stand::At(begins));
+        Ok(())
     }
 
-    /// Passes the key that was reached last.
+    /// Whether the next key comes before this one, is the same or comes behind it. What is at its end comes behind all.
+    fn order(&mut self, key: &[u8]) -> Result<Ordering> {
+        self.reach()?;
+        let Stand::At(begins) = self.stands_at else { return Ok(Ordering::Greater) };
+        let order = begins.cmp(&prefix(key)).then_with(|| self.newest().and_then(Run::key).cmp(&Some(key)));
+        Ok(if self.reverse { order.reverse() } else { order })
+    }
+
+    /// The newest of the runs that stand at the key that was reached.
+    fn newest(&self) -> Option<&Run> {
+        self.at_key.first().and_then(|index| self.heads.get(*index)).map(|head| &head.run)
+    }
+
+    /// Shows the newest records of all keys from here on, until `visit` breaks off.
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
+        loop {
+            self.reach()?;
+            if self.stands_at == Stand::End {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let flow = self.show(visit)?;
+            if flow.is_break() {
+                return Ok(flow);
+            }
+        }
+    }
+
+    /// Shows the newest record of the key that was reached, and passes the key if it is taken.
+    fn show(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
+        let flow = self.newest().and_then(Run::entry).map_or(Ok(ControlFlow::Continue(())), |entry| visit(&entry))?;
+        if flow != ControlFlow::Break(Edge::Before) {
+            self.pass();
+        }
+        Ok(flow)
+    }
+
+    /// Gives the newest record of the key that was reached, and passes the key.
+    fn take(&mut self) -> Option<Row> {
+        // What gives its record has passed it.
+        let newest = (!self.at_key.is_empty()).then(|| self.at_key.remove(0))?;
+        let row = self.heads.get_mut(newest)?.moved().take();
+        self.pass();
+        row
+    }
+
     fn pass(&mut self) {
         for index in self.at_key.drain(..) {
             if let Some(head) = self.heads.get_mut(index) {
                 head.moved().pass();
             }
         }
+        self.stands_at = Stand::Between;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::error::Code;
     use crate::memtable::Held;
     use crate::record::{Kind, Meta};
     use crate::slice::{Key, Slice};
 
-    fn memtable(keys: &[&str]) -> Arc<Memtable> {
+    fn memtable<K: AsRef<str>>(keys: &[K], version: u64) -> Arc<Memtable> {
         let memtable = Memtable::default();
-        let meta =
-            Meta { kind: Kind::BYTES, tombstone: false, version: 1, time: 0, expiration: None, dictionary: None };
+        let meta = Meta { kind: Kind::BYTES, tombstone: false, version, time: 0, expiration: None, dictionary: None };
         for key in keys {
-            let frame: Arc<[u8]> = key.as_bytes().into();
+            let frame: Arc<[u8]> = key.as_ref().as_bytes().into();
             let held = Held { sequence: 1, meta, value: Slice::new(&frame, 0..0) };
-            memtable.insert(std::iter::once((Key::new(&frame, 0..key.len()), held)), false);
+            memtable.insert(std::iter::once((Key::new(&frame, 0..frame.len()), held)), false);
         }
         Arc::new(memtable)
     }
@@ -262,10 +329,10 @@ mod tests {
         let expected = ["12345678", "12345678a", "12345678b", "12345678c", "a", "a\0"];
         for reverse in [false, true] {
             let run =
-                |keys: &&[&str]| Run::Memtable(MemtableWalk::new(&memtable(keys), Bounds::all(), 1, reverse, None));
+                |keys: &&[&str]| Run::Memtable(MemtableWalk::new(&memtable(keys, 1), Bounds::all(), 1, reverse, None));
             let mut merged = Merged::new(layers.iter().map(run).collect(), reverse).unwrap();
             let mut seen = Vec::new();
-            let see = |entry: Entry<'_>| {
+            let see = |entry: &Entry<'_>| {
                 seen.push(String::from_utf8(entry.key.to_vec()).unwrap());
                 Ok(())
             };
@@ -277,17 +344,96 @@ mod tests {
         }
     }
 
+    #[derive(Clone, Debug)]
+    enum Step {
+        Next,
+        /// So many records, and how it ends: on an edge, or else with an error.
+        Visit(usize, Option<Edge>),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let edges = prop_oneof![Just(None), Just(Some(Edge::Before)), Just(Some(Edge::Behind))];
+        let visit = (0..10_usize, edges).prop_map(|(count, edge)| Step::Visit(count, edge));
+        proptest::collection::vec(prop_oneof![Just(Step::Next), visit], 0..20)
+    }
+
+    /// The keys and versions of up to `count` records. The visit ends behind the last of them, or else at the one that
+    /// comes then.
+    fn visit(merged: &mut Merged, count: usize, edge: Option<Edge>) -> Vec<(String, u64)> {
+        let mut seen = Vec::new();
+        let mut is_over = false;
+        let outcome = merged.visit(&mut |entry| {
+            assert!(!is_over, "nothing is shown once the visit was broken off");
+            if seen.len() == count {
+                is_over = true;
+                let refused = crate::Error::new(Code::Closed, "refused");
+                return edge.map_or(Err(refused), |_| Ok(ControlFlow::Break(Edge::Before)));
+            }
+            seen.push((String::from_utf8(entry.key.to_vec()).unwrap(), entry.meta.version));
+            is_over = edge == Some(Edge::Behind) && seen.len() == count;
+            Ok(if is_over { ControlFlow::Break(Edge::Behind) } else { ControlFlow::Continue(()) })
+        });
+        assert_eq!(outcome.map_or(true, |flow| flow.is_break()), is_over);
+        seen
+    }
+
+    proptest! {
+        #[test]
+        fn runs_are_one_map_in_which_newer_records_hide_older_ones(
+            // Some keys differ behind their first 8 bytes.
+            layers in proptest::collection::vec(proptest::collection::vec("(|prefix__)[a-e]{1,2}", 0..30), 0..5),
+            frozen in any::<bool>(),
+            reverse in any::<bool>(),
+            steps in steps(),
+        ) {
+            let memtables: Vec<_> = layers.iter().zip(1..).map(|(keys, version)| memtable(keys, version)).collect();
+            let runs = memtables.iter().rev().map(|memtable| match frozen && !reverse {
+                true => Run::Frozen(FrozenWalk::new(memtable)),
+                false => Run::Memtable(MemtableWalk::new(memtable, Bounds::all(), 1, reverse, None)),
+            });
+            let mut merged = Merged::new(runs.collect(), reverse).unwrap();
+            let mut newest = BTreeMap::new();
+            for (keys, version) in layers.iter().zip(1..) {
+                newest.extend(keys.iter().map(|key| (key.clone(), version)));
+            }
+            let mut expected: Vec<_> = newest.into_iter().collect();
+            if reverse {
+                expected.reverse();
+            }
+            let mut left = &expected[..];
+            for step in steps {
+                let seen = match step {
+                    Step::Visit(count, edge) => visit(&mut merged, count, edge),
+                    Step::Next => {
+                        let row = merged.next().unwrap();
+                        row.into_iter().map(|row| match row {
+                            Row::Held(key, held) => (String::from_utf8(key.to_vec()).unwrap(), held.meta.version),
+                            Row::Stored(_) => unreachable!("there are no stones"),
+                        }).collect()
+                    }
+                };
+                let wanted = match step {
+                    Step::Visit(count, _) => count,
+                    Step::Next => 1,
+                };
+                let (now, then) = left.split_at(wanted.min(left.len()));
+                prop_assert_eq!(seen, now);
+                left = then;
+            }
+        }
+    }
+
     #[test]
     fn a_record_that_a_visit_refuses_comes_next_again() {
         for layers in [&[&["a", "b", "c"][..]][..], &[&["b"], &["a", "b", "c"]]] {
             for frozen in [false, true] {
                 let run = |keys: &&[&str]| match frozen {
-                    true => Run::Frozen(FrozenWalk::new(&memtable(keys))),
-                    false => Run::Memtable(MemtableWalk::new(&memtable(keys), Bounds::all(), 1, false, None)),
+                    true => Run::Frozen(FrozenWalk::new(&memtable(keys, 1))),
+                    false => Run::Memtable(MemtableWalk::new(&memtable(keys, 1), Bounds::all(), 1, false, None)),
                 };
                 let mut merged = Merged::new(layers.iter().map(run).collect(), false).unwrap();
                 let (mut refusals, mut seen) = (1, Vec::new());
-                let mut visit = |entry: Entry<'_>| {
+                let mut visit = |entry: &Entry<'_>| {
                     if entry.key == b"b" && refusals > 0 {
                         refusals -= 1;
                         return Err(crate::Error::new(Code::Closed, "refused"));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::memtable::{Held, Memtable};
 use crate::range::Bounds;
-use crate::record::{Entry, Meta, Visit};
+use crate::record::{Edge, Entry, Meta, Visit};
 use crate::slice::Key;
 use crate::stone::{Stone, StoneCursor, StoneRecord};
 
@@ -49,12 +49,14 @@ pub(crate) trait Walk {
     /// Passes the record that the walk stands at, and gives it.
     fn take(&mut self) -> Option<Row>;
 
-    /// Shows the records from here on until `visit` breaks off, and says whether it did. After an error the walk is in
-    /// front of the record that it is about.
-    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+    /// Shows the records from here on until `visit` breaks off, and gives what it breaks off with. After an error the walk
+    /// is in front of the record that it is about.
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
         while self.reach()? {
-            let flow = self.entry().map_or(Ok(ControlFlow::Continue(())), &mut *visit)?;
-            self.pass();
+            let flow = self.entry().map_or(Ok(ControlFlow::Continue(())), |entry| visit(&entry))?;
+            if flow != ControlFlow::Break(Edge::Before) {
+                self.pass();
+            }
             if flow.is_break() {
                 return Ok(flow);
             }
@@ -175,18 +177,19 @@ impl Walk for FrozenWalk {
         Some(Row::Held(key, held))
     }
 
-    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
         self.current = None;
         for places in self.places.get(self.passed..).unwrap_or_default().chunks(SHOWN) {
             let mut seen = 0;
             let outcome = self.memtable.visit(places, &mut |entry| {
                 let flow = visit(entry)?;
-                seen += 1;
+                seen += usize::from(flow != ControlFlow::Break(Edge::Before));
                 Ok(flow)
             });
             self.passed += seen;
-            if outcome?.is_break() {
-                return Ok(ControlFlow::Break(()));
+            let flow = outcome?;
+            if flow.is_break() {
+                return Ok(flow);
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -234,14 +237,13 @@ impl Walk for StoneWalk {
         if std::mem::take(&mut self.is_at) { self.cursor.take().map(Row::Stored) } else { None }
     }
 
-    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
         self.is_at = false;
         let mut is_over = false;
         let flow = self.cursor.visit(&mut |entry| {
             is_over = self.bounds.is_past(entry.key, false);
-            if is_over { Ok(ControlFlow::Break(())) } else { visit(entry) }
+            if is_over { Ok(ControlFlow::Break(Edge::Before)) } else { visit(entry) }
         })?;
-        // The cursor has passed that record: all behind it are past the bounds too.
         Ok(if is_over { ControlFlow::Continue(()) } else { flow })
     }
 }

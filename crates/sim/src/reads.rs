@@ -116,7 +116,7 @@ impl Query {
 enum Held {
     Snapshot(Snapshot),
     /// With the last key that it gave.
-    Scan(Scan, Option<Vec<u8>>),
+    Scan(Box<Scan>, Option<Vec<u8>>),
 }
 
 struct Pinned {
@@ -167,7 +167,7 @@ impl Reader {
             let snapshot = db.snapshot(&table)?;
             let held = match self.rng.chance(1, 2) {
                 true => Held::Snapshot(snapshot),
-                false => Held::Scan(snapshot.scan(&Range::all())?, None),
+                false => Held::Scan(Box::new(snapshot.scan(&Range::all())?), None),
             };
             self.pinned.push(Pinned { table, model: model.clone(), held });
         }

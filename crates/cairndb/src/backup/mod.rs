@@ -140,7 +140,7 @@ impl Moment {
                     inner.check_open()?;
                 }
                 progress.advance(record.len())?;
-                if record.meta.tombstone { Ok(()) } else { table.add(record) }
+                if record.meta.tombstone { Ok(()) } else { table.add(*record) }
             })?;
             table.finish()?;
         }

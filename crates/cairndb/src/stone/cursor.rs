@@ -7,7 +7,7 @@ use super::reader::Stone;
 use super::record::{Gap, Opened, Parts, StoneRecord, Window};
 use super::{blocks, fences};
 use crate::error::Result;
-use crate::record::{Entry, Visit};
+use crate::record::{Edge, Entry, Visit};
 
 /// A gap in the order of keys.
 #[derive(Clone, Copy, Debug)]
@@ -75,23 +75,24 @@ impl StoneCursor {
 
     /// Shows the records of a block.
     pub(super) fn visit_block(&self, number: u64, show: &mut dyn FnMut(Entry<'_>)) -> Result<()> {
-        let mut show = |entry: Entry<'_>| {
-            show(entry);
+        let mut show = |entry: &Entry<'_>| {
+            show(*entry);
             Ok(ControlFlow::Continue(()))
         };
         self.enter(number, Seek::Start)?.visit(&self.stone, &mut show).map(drop)
     }
 
-    /// Shows the records after the gap, which moves behind each of them that `visit` does not refuse, until that breaks
-    /// off. Says whether it did.
-    pub(crate) fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+    /// Shows the records after the gap, which moves behind each of them that `visit` takes, until that breaks off. Gives
+    /// what it breaks off with.
+    pub(crate) fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
         loop {
             self.reach_record()?;
             let Some(block) = self.block.as_mut().filter(|block| !block.is_at_end()) else {
                 return Ok(ControlFlow::Continue(()));
             };
-            if block.visit(&self.stone, visit)?.is_break() {
-                return Ok(ControlFlow::Break(()));
+            let flow = block.visit(&self.stone, visit)?;
+            if flow.is_break() {
+                return Ok(flow);
             }
         }
     }
@@ -238,7 +239,7 @@ impl Block {
     }
 
     /// Shows the records after the gap, as [`StoneCursor::visit`].
-    fn visit(&mut self, stone: &Stone, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+    fn visit(&mut self, stone: &Stone, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
         (self.opened, self.next, self.passed) = (None, None, None);
         let mut flow = ControlFlow::Continue(());
         while flow.is_continue() && !self.is_at_end() {

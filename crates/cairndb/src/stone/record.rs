@@ -8,7 +8,7 @@ use super::place::Place;
 use super::reader::Stone;
 use crate::codec::Reader;
 use crate::error::{Error, Result};
-use crate::record::{Entry, Meta, Visit};
+use crate::record::{Edge, Entry, Meta, Visit};
 
 /// A record of a stone. It keeps what it points into alive.
 #[derive(Clone)]
@@ -185,8 +185,8 @@ impl Window {
     }
 
     /// Shows the records of the gap's group that are behind it, until `visit` breaks off. The gap moves behind each that
-    /// `visit` does not refuse.
-    pub(super) fn visit(&self, stone: &Stone, gap: &mut Gap, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
+    /// `visit` takes.
+    pub(super) fn visit(&self, stone: &Stone, gap: &mut Gap, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
         let group = self.intact(stone, gap.group)?;
         let base_time = stone.footer()?.header.base_time;
         // A `Cow` from below would be given back through memory, which takes a quarter longer: see `Entry::decode`.
@@ -202,8 +202,10 @@ impl Window {
             && let Some(rest @ [_, ..]) = records.get(gap.at..)
         {
             let mut reader = Reader::new(rest);
-            flow = visit(Entry::decode(&mut reader, base_time).ok_or_else(|| no_record(stone, gap.group))?)?;
-            gap.at += reader.position();
+            flow = visit(&Entry::decode(&mut reader, base_time).ok_or_else(|| no_record(stone, gap.group))?)?;
+            if flow != ControlFlow::Break(Edge::Before) {
+                gap.at += reader.position();
+            }
         }
         // Not less than all is all, also of a group that somebody has changed meanwhile.
         if gap.at >= records.len() {

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use super::*;
 use crate::env::RealEnv;
 use crate::error::{Code, Error};
+use crate::record::Edge;
 use crate::stone::StoneCursor;
 
 fn metas() -> impl Strategy<Value = Meta> {
@@ -36,7 +37,8 @@ fn models(len: usize) -> impl Strategy<Value = Model> {
 enum Step {
     Next,
     Peek,
-    Visit(usize, bool),
+    /// So many records, and how it ends: on an edge, or else with an error.
+    Visit(usize, Option<Edge>),
     Prev,
     Start,
     End,
@@ -44,12 +46,16 @@ enum Step {
     After(Vec<u8>),
 }
 
+fn edges() -> impl Strategy<Value = Option<Edge>> {
+    prop_oneof![Just(None), Just(Some(Edge::Before)), Just(Some(Edge::Behind))]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let keys = || proptest::collection::vec(prop_oneof![Just(0_u8), Just(255), 97..100_u8], 0..9);
     let step = prop_oneof![
         8 => Just(Step::Next),
         2 => Just(Step::Peek),
-        4 => (0..20_usize, any::<bool>()).prop_map(|(count, breaks)| Step::Visit(count, breaks)),
+        4 => (0..20_usize, edges()).prop_map(|(count, edge)| Step::Visit(count, edge)),
         8 => Just(Step::Prev),
         1 => Just(Step::Start),
         1 => Just(Step::End),
@@ -99,8 +105,8 @@ fn walk(stone: &Arc<Stone>, model: &Model, steps: &[Step]) {
                 gap = records.len().min(gap + 1);
             }
             Step::Peek => assert_eq!(cursor.peek().unwrap(), records.get(gap).copied()),
-            Step::Visit(count, breaks) => {
-                let visited = visit(&mut cursor, *count, *breaks);
+            Step::Visit(count, edge) => {
+                let visited = visit(&mut cursor, *count, *edge);
                 assert_eq!(visited.len(), records.len().min(gap + count) - gap);
                 assert!(visited.iter().eq(records[gap..].iter().take(*count).map(|record| record.key)));
                 gap += visited.len();
@@ -128,19 +134,22 @@ fn walk(stone: &Arc<Stone>, model: &Model, steps: &[Step]) {
     }
 }
 
-/// The keys of up to `count` records. The visit breaks off at the last of them, or else fails at the one behind it.
-fn visit(cursor: &mut StoneCursor, count: usize, breaks: bool) -> Vec<Vec<u8>> {
+/// The keys of up to `count` records. The visit ends behind the last of them, or else at the one that comes then.
+fn visit(cursor: &mut StoneCursor, count: usize, edge: Option<Edge>) -> Vec<Vec<u8>> {
     let mut keys = Vec::new();
+    let mut is_over = false;
     let outcome = cursor.visit(&mut |entry| {
+        assert!(!is_over, "nothing is shown once the visit was broken off");
         if keys.len() == count {
-            return Err(Error::new(Code::Closed, "refused"));
+            is_over = true;
+            let refused = Error::new(Code::Closed, "refused");
+            return edge.map_or(Err(refused), |_| Ok(ControlFlow::Break(Edge::Before)));
         }
         keys.push(entry.key.to_vec());
-        Ok(if breaks && keys.len() == count { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        is_over = edge == Some(Edge::Behind) && keys.len() == count;
+        Ok(if is_over { ControlFlow::Break(Edge::Behind) } else { ControlFlow::Continue(()) })
     });
-    if breaks && count > 0 {
-        assert_eq!(outcome.unwrap().is_break(), keys.len() == count);
-    }
+    assert_eq!(outcome.map_or(true, |flow| flow.is_break()), is_over);
     keys
 }
 
