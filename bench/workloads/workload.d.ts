@@ -38,7 +38,7 @@ export interface Workload {
   records?: number;
   /** Only for stores that have this. */
   needs?: 'getSync' | 'range' | 'threads';
-  /** False where the first time is what counts. */
+  /** False where the first time is what counts, or where it warms up what it measures. */
   warmUp?: boolean;
   measure(arena: Arena): Promise<{ figure: number; after?: Contents; verify?: (store: Store) => Promise<void> }>;
 }

@@ -13,6 +13,7 @@ const sharing = ['-p', 'cairndb-sim', '--test', 'sharing'];
 const views = ['-p', 'cairndb-sim', '--test', 'views'];
 const watch = ['-p', 'cairndb-sim', '--test', 'watch'];
 const env = ['-p', 'cairndb', '--lib', 'env'];
+const runs = ['-p', 'cairndb', '--lib', 'runs'];
 
 const source = (name) => `crates/cairndb/src/${name}`;
 
@@ -400,5 +401,12 @@ export const defects = [
     from: 'entered = next.has_frame.then_some(next);',
     to: 'entered = Some(next);',
     test: watch,
+  },
+  {
+    name: 'a scan that ends between two layers goes on behind the record of the older one',
+    file: source('runs.rs'),
+    from: 'newer.show(visit)?.is_break() => return Ok(ControlFlow::Break(Edge::Before)),',
+    to: 'newer.show(visit)?.is_break() => return Ok(ControlFlow::Break(Edge::Behind)),',
+    test: runs,
   },
 ];
