@@ -171,6 +171,45 @@ fn decode_time(reader: &mut Reader<'_>, base_time: u64) -> Option<u64> {
     Some(base_time.wrapping_add(unzigzag(reader.varint()?) as u64))
 }
 
+/// Visits that end in every way, for the tests of what can be visited.
+#[cfg(test)]
+pub(crate) mod visits {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::{Code, Error};
+
+    /// How a visit ends: on an edge, or else with an error.
+    pub(crate) fn edges() -> impl Strategy<Value = Option<Edge>> {
+        prop_oneof![Just(None), Just(Some(Edge::Before)), Just(Some(Edge::Behind))]
+    }
+
+    /// What `keep` makes of up to `count` records that `walk` shows. The visit ends behind the last of them, or else at the
+    /// one that comes then.
+    pub(crate) fn seen<T>(
+        count: usize,
+        edge: Option<Edge>,
+        keep: impl Fn(&Entry<'_>) -> T,
+        walk: impl FnOnce(&mut Visit<'_>) -> Result<ControlFlow<Edge>>,
+    ) -> Vec<T> {
+        let mut seen = Vec::new();
+        let mut is_over = false;
+        let outcome = walk(&mut |entry| {
+            assert!(!is_over, "nothing is shown once the visit was broken off");
+            if seen.len() == count {
+                is_over = true;
+                let refused = Error::new(Code::Closed, "refused");
+                return edge.map_or(Err(refused), |_| Ok(ControlFlow::Break(Edge::Before)));
+            }
+            seen.push(keep(entry));
+            is_over = edge == Some(Edge::Behind) && seen.len() == count;
+            Ok(if is_over { ControlFlow::Break(Edge::Behind) } else { ControlFlow::Continue(()) })
+        });
+        assert_eq!(outcome.map_or(true, |flow| flow.is_break()), is_over);
+        seen
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -218,11 +218,8 @@ struct Layers {
 }
 
 impl Layers {
-    /// Reaches the next key, unless they stand at one.
-    fn reach(&mut self) -> Result<()> {
-        if self.stands_at != Stand::Between {
-            return Ok(());
-        }
+    /// Finds the least key that a run reaches, and the runs that stand there.
+    fn find_next(&mut self) -> Result<()> {
         self.heads.iter_mut().try_for_each(Head::reach)?;
         let mut next: Option<(u64, &Run)> = None;
         for (index, Head { run, stands_at }) in self.heads.iter().enumerate() {
@@ -256,37 +253,19 @@ impl Layers {
     fn newest(&self) -> Option<&Run> {
         self.at_key.first().and_then(|index| self.heads.get(*index)).map(|head| &head.run)
     }
+}
 
-    /// Shows the newest records of all keys from here on, until `visit` breaks off.
-    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
-        loop {
-            self.reach()?;
-            if self.stands_at == Stand::End {
-                return Ok(ControlFlow::Continue(()));
-            }
-            let flow = self.show(visit)?;
-            if flow.is_break() {
-                return Ok(flow);
-            }
+/// Of each key the newest record; to pass one is to pass it in all layers.
+impl Walk for Layers {
+    fn reach(&mut self) -> Result<bool> {
+        if self.stands_at == Stand::Between {
+            self.find_next()?;
         }
+        Ok(self.stands_at != Stand::End)
     }
 
-    /// Shows the newest record of the key that was reached, and passes the key if it is taken.
-    fn show(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
-        let flow = self.newest().and_then(Run::entry).map_or(Ok(ControlFlow::Continue(())), |entry| visit(&entry))?;
-        if flow != ControlFlow::Break(Edge::Before) {
-            self.pass();
-        }
-        Ok(flow)
-    }
-
-    /// Gives the newest record of the key that was reached, and passes the key.
-    fn take(&mut self) -> Option<Row> {
-        // What gives its record has passed it.
-        let newest = (!self.at_key.is_empty()).then(|| self.at_key.remove(0))?;
-        let row = self.heads.get_mut(newest)?.moved().take();
-        self.pass();
-        row
+    fn entry(&self) -> Option<Entry<'_>> {
+        self.newest().and_then(Run::entry)
     }
 
     fn pass(&mut self) {
@@ -296,6 +275,14 @@ impl Layers {
             }
         }
         self.stands_at = Stand::Between;
+    }
+
+    fn take(&mut self) -> Option<Row> {
+        // What gives its record has passed it.
+        let newest = (!self.at_key.is_empty()).then(|| self.at_key.remove(0))?;
+        let row = self.heads.get_mut(newest)?.moved().take();
+        self.pass();
+        row
     }
 }
 
@@ -308,6 +295,7 @@ mod tests {
     use super::*;
     use crate::error::Code;
     use crate::memtable::Held;
+    use crate::record::visits::{edges, seen};
     use crate::record::{Kind, Meta};
     use crate::slice::{Key, Slice};
 
@@ -352,29 +340,8 @@ mod tests {
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let edges = prop_oneof![Just(None), Just(Some(Edge::Before)), Just(Some(Edge::Behind))];
-        let visit = (0..10_usize, edges).prop_map(|(count, edge)| Step::Visit(count, edge));
+        let visit = (0..10_usize, edges()).prop_map(|(count, edge)| Step::Visit(count, edge));
         proptest::collection::vec(prop_oneof![Just(Step::Next), visit], 0..20)
-    }
-
-    /// The keys and versions of up to `count` records. The visit ends behind the last of them, or else at the one that
-    /// comes then.
-    fn visit(merged: &mut Merged, count: usize, edge: Option<Edge>) -> Vec<(String, u64)> {
-        let mut seen = Vec::new();
-        let mut is_over = false;
-        let outcome = merged.visit(&mut |entry| {
-            assert!(!is_over, "nothing is shown once the visit was broken off");
-            if seen.len() == count {
-                is_over = true;
-                let refused = crate::Error::new(Code::Closed, "refused");
-                return edge.map_or(Err(refused), |_| Ok(ControlFlow::Break(Edge::Before)));
-            }
-            seen.push((String::from_utf8(entry.key.to_vec()).unwrap(), entry.meta.version));
-            is_over = edge == Some(Edge::Behind) && seen.len() == count;
-            Ok(if is_over { ControlFlow::Break(Edge::Behind) } else { ControlFlow::Continue(()) })
-        });
-        assert_eq!(outcome.map_or(true, |flow| flow.is_break()), is_over);
-        seen
     }
 
     proptest! {
@@ -401,9 +368,10 @@ mod tests {
                 expected.reverse();
             }
             let mut left = &expected[..];
+            let keep = |entry: &Entry<'_>| (String::from_utf8(entry.key.to_vec()).unwrap(), entry.meta.version);
             for step in steps {
                 let seen = match step {
-                    Step::Visit(count, edge) => visit(&mut merged, count, edge),
+                    Step::Visit(count, edge) => seen(count, edge, keep, |visit| merged.visit(visit)),
                     Step::Next => {
                         let row = merged.next().unwrap();
                         row.into_iter().map(|row| match row {

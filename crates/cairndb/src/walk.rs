@@ -49,14 +49,20 @@ pub(crate) trait Walk {
     /// Passes the record that the walk stands at, and gives it.
     fn take(&mut self) -> Option<Row>;
 
+    /// Shows the record that the walk stands at, and passes it if it is taken.
+    fn show(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
+        let flow = self.entry().map_or(Ok(ControlFlow::Continue(())), |entry| visit(&entry))?;
+        if flow != ControlFlow::Break(Edge::Before) {
+            self.pass();
+        }
+        Ok(flow)
+    }
+
     /// Shows the records from here on until `visit` breaks off, and gives what it breaks off with. After an error the walk
     /// is in front of the record that it is about.
     fn visit(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<Edge>> {
         while self.reach()? {
-            let flow = self.entry().map_or(Ok(ControlFlow::Continue(())), |entry| visit(&entry))?;
-            if flow != ControlFlow::Break(Edge::Before) {
-                self.pass();
-            }
+            let flow = self.show(visit)?;
             if flow.is_break() {
                 return Ok(flow);
             }

@@ -2,13 +2,10 @@
 
 use proptest::prelude::*;
 
-use std::ops::ControlFlow;
-
 use super::*;
 use crate::env::RealEnv;
-use crate::error::{Code, Error};
 use crate::record::Edge;
-use crate::stone::StoneCursor;
+use crate::record::visits::{edges, seen};
 
 fn metas() -> impl Strategy<Value = Meta> {
     let value = (0..Kind::LIMIT, any::<u64>(), any::<u64>(), proptest::option::of(-50..50_i32), any::<Option<u32>>())
@@ -44,10 +41,6 @@ enum Step {
     End,
     Before(Vec<u8>),
     After(Vec<u8>),
-}
-
-fn edges() -> impl Strategy<Value = Option<Edge>> {
-    prop_oneof![Just(None), Just(Some(Edge::Before)), Just(Some(Edge::Behind))]
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -106,7 +99,7 @@ fn walk(stone: &Arc<Stone>, model: &Model, steps: &[Step]) {
             }
             Step::Peek => assert_eq!(cursor.peek().unwrap(), records.get(gap).copied()),
             Step::Visit(count, edge) => {
-                let visited = visit(&mut cursor, *count, *edge);
+                let visited = seen(*count, *edge, |entry| entry.key.to_vec(), |visit| cursor.visit(visit));
                 assert_eq!(visited.len(), records.len().min(gap + count) - gap);
                 assert!(visited.iter().eq(records[gap..].iter().take(*count).map(|record| record.key)));
                 gap += visited.len();
@@ -132,25 +125,6 @@ fn walk(stone: &Arc<Stone>, model: &Model, steps: &[Step]) {
             }
         }
     }
-}
-
-/// The keys of up to `count` records. The visit ends behind the last of them, or else at the one that comes then.
-fn visit(cursor: &mut StoneCursor, count: usize, edge: Option<Edge>) -> Vec<Vec<u8>> {
-    let mut keys = Vec::new();
-    let mut is_over = false;
-    let outcome = cursor.visit(&mut |entry| {
-        assert!(!is_over, "nothing is shown once the visit was broken off");
-        if keys.len() == count {
-            is_over = true;
-            let refused = Error::new(Code::Closed, "refused");
-            return edge.map_or(Err(refused), |_| Ok(ControlFlow::Break(Edge::Before)));
-        }
-        keys.push(entry.key.to_vec());
-        is_over = edge == Some(Edge::Behind) && keys.len() == count;
-        Ok(if is_over { ControlFlow::Break(Edge::Behind) } else { ControlFlow::Continue(()) })
-    });
-    assert_eq!(outcome.map_or(true, |flow| flow.is_break()), is_over);
-    keys
 }
 
 proptest! {
