@@ -63,6 +63,7 @@ mod sharing;
 mod slice;
 mod stats;
 mod stone;
+mod stripes;
 mod sweep;
 mod sync;
 mod table;

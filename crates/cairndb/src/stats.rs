@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::inner::Inner;
 use crate::manifest::Count;
+use crate::stripes::Striped;
 
 /// What the database counted since it was opened.
 #[derive(Default)]
@@ -14,10 +15,10 @@ pub(crate) struct Counters {
     flushed_bytes: AtomicU64,
     merged_bytes: AtomicU64,
     manifest_bytes: AtomicU64,
-    reads: AtomicU64,
-    stones_asked: AtomicU64,
     payload_bytes: AtomicU64,
     paused: AtomicU64,
+    reads: Striped,
+    stones_asked: Striped,
 }
 
 fn add(counter: &AtomicU64, amount: u64) {
@@ -48,9 +49,9 @@ impl Counters {
     }
 
     pub(crate) fn read(&self, stones_asked: u32) {
-        add(&self.reads, 1);
+        self.reads.add(1);
         if stones_asked > 0 {
-            add(&self.stones_asked, u64::from(stones_asked));
+            self.stones_asked.add(u64::from(stones_asked));
         }
     }
 
@@ -174,8 +175,8 @@ impl Inner {
             disk_written_bytes,
             write_amplification: ratio(disk_written_bytes, written_bytes),
             space_amplification: ratio(stone_bytes + journal_bytes, live_bytes),
-            reads: get(&counters.reads),
-            read_amplification: ratio(get(&counters.stones_asked), get(&counters.reads)),
+            reads: counters.reads.sum(),
+            read_amplification: ratio(counters.stones_asked.sum(), counters.reads.sum()),
             syncs: self.syncer.syncs(),
             paused_nanoseconds: get(&counters.paused),
             background_error: self.background_error().map(|error| error.to_string()),
