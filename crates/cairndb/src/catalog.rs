@@ -1,11 +1,11 @@
 //! What the database knows by name or number, and how the frames of a journal add to it.
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use foldhash::fast::RandomState;
+use rpds::HashTrieMapSync;
 
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
@@ -15,18 +15,61 @@ use crate::packed::{self, Shape, Value};
 use crate::read::Record;
 use crate::record::{Entry, Kind};
 use crate::slice::{Key, Slice};
-use crate::sync::{AtomicUsize, RwLock};
+use crate::sync::{ArcSwap, AtomicUsize, Loaded, Mutex};
 use crate::table::{Recount, Table};
 
-/// The names that the database knows.
-#[derive(Default)]
+/// The names that the database knows at one moment. To make a copy costs the same however many there are, since it shares
+/// all that does not change.
+#[derive(Clone)]
 pub(crate) struct Catalog {
-    tables: BTreeMap<String, Arc<Table>>,
-    by_id: HashMap<u32, Arc<Table>, RandomState>,
+    tables: HashTrieMapSync<String, Arc<Table>, RandomState>,
+    by_id: HashTrieMapSync<u32, Arc<Table>, RandomState>,
     /// By revision.
-    pub(crate) dictionaries: Vec<Arc<Dictionary>>,
+    pub(crate) dictionaries: Arc<Vec<Arc<Dictionary>>>,
     /// By number.
-    pub(crate) shapes: Vec<Arc<Shape>>,
+    pub(crate) shapes: Arc<Vec<Arc<Shape>>>,
+}
+
+/// The catalog as it is now. Readers take it whole and never wait for the next one.
+pub(crate) struct Names {
+    now: ArcSwap<Catalog>,
+    editing: Mutex<()>,
+}
+
+impl Names {
+    pub(crate) fn new(catalog: Catalog) -> Self {
+        Names { now: ArcSwap::from_pointee(catalog), editing: Mutex::default() }
+    }
+
+    pub(crate) fn load(&self) -> Loaded<Catalog> {
+        self.now.load()
+    }
+
+    /// What a writer holds while he edits.
+    #[cfg(test)]
+    pub(crate) fn lock_for_test(&self) -> impl Sized + '_ {
+        self.editing.lock()
+    }
+
+    /// Puts a changed catalog in the place of the present one.
+    pub(crate) fn edit<T>(&self, change: impl FnOnce(&mut Catalog) -> T) -> T {
+        let _editing = self.editing.lock();
+        let mut catalog = Catalog::clone(&self.load());
+        let outcome = change(&mut catalog);
+        self.now.swap(Arc::new(catalog));
+        outcome
+    }
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Catalog {
+            tables: HashTrieMapSync::new_with_hasher_and_ptr_kind(RandomState::default()),
+            by_id: HashTrieMapSync::new_with_hasher_and_ptr_kind(RandomState::default()),
+            dictionaries: Arc::default(),
+            shapes: Arc::default(),
+        }
+    }
 }
 
 impl Catalog {
@@ -35,15 +78,17 @@ impl Catalog {
         dictionaries: &[Arc<Dictionary>],
         shapes: &[Arc<Shape>],
     ) -> Self {
-        let mut catalog =
-            Catalog { dictionaries: dictionaries.to_vec(), shapes: shapes.to_vec(), ..Catalog::default() };
+        let (dictionaries, shapes) = (Arc::new(dictionaries.to_vec()), Arc::new(shapes.to_vec()));
+        let mut catalog = Catalog { dictionaries, shapes, ..Catalog::default() };
         tables.for_each(|table| catalog.insert(table));
         catalog
     }
 
     /// All tables, in the order of their names.
-    pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
-        self.tables.values()
+    pub(crate) fn tables(&self) -> Vec<Arc<Table>> {
+        let mut tables: Vec<_> = self.tables.values().cloned().collect();
+        tables.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        tables
     }
 
     pub(crate) fn table(&self, name: &str) -> Option<&Arc<Table>> {
@@ -55,13 +100,14 @@ impl Catalog {
     }
 
     pub(crate) fn insert(&mut self, table: Arc<Table>) {
-        self.by_id.insert(table.id, Arc::clone(&table));
-        self.tables.insert(table.name.clone(), table);
+        self.by_id.insert_mut(table.id, Arc::clone(&table));
+        self.tables.insert_mut(table.name.clone(), table);
     }
 
     pub(crate) fn remove(&mut self, id: u32) -> Option<Arc<Table>> {
-        let table = self.by_id.remove(&id)?;
-        self.tables.remove(&table.name);
+        let table = self.by_id.get(&id).cloned()?;
+        self.by_id.remove_mut(&id);
+        self.tables.remove_mut(&table.name);
         Some(table)
     }
 
@@ -80,10 +126,13 @@ impl Catalog {
                 let dropped = dropped.ok_or_else(|| frame.unreadable("drops a table that was never defined"))?;
                 return Ok(Some(dropped));
             }
-            Item::DefineDictionary { revision, dictionary } => learn(&mut self.dictionaries, revision, dictionary)
-                .ok_or_else(|| frame.unreadable("defines a dictionary out of turn"))?,
+            Item::DefineDictionary { revision, dictionary } => {
+                learn(Arc::make_mut(&mut self.dictionaries), revision, dictionary)
+                    .ok_or_else(|| frame.unreadable("defines a dictionary out of turn"))?
+            }
             Item::DefineShape { number, shape } => {
-                learn(&mut self.shapes, number, shape).ok_or_else(|| frame.unreadable("defines a shape out of turn"))?
+                let learned = learn(Arc::make_mut(&mut self.shapes), number, shape);
+                learned.ok_or_else(|| frame.unreadable("defines a shape out of turn"))?
             }
         }
         Ok(None)
@@ -110,18 +159,15 @@ impl Catalog {
     }
 
     pub(crate) fn clear_tables(&mut self) {
-        self.by_id.clear();
-        self.tables.clear();
+        *self = Catalog { dictionaries: self.dictionaries.clone(), shapes: self.shapes.clone(), ..Catalog::default() };
     }
 }
 
 /// Where the frames of a journal go: at opening, and when other processes have appended some.
 pub(crate) struct Target<'a> {
-    pub(crate) catalog: &'a RwLock<Catalog>,
+    pub(crate) catalog: &'a Names,
     /// The number of the commit.
     pub(crate) sequence: u64,
-    /// See [`Chain::push`](crate::memtable).
-    pub(crate) snapshots_open: bool,
     /// Bytes of all memtables; of those that are frozen.
     pub(crate) memory: &'a AtomicUsize,
     pub(crate) frozen_memory: &'a AtomicUsize,
@@ -138,7 +184,7 @@ impl Target<'_> {
                 if let Item::DefineTable { table, .. } = definition {
                     *self.next_table = (*self.next_table).max(table.saturating_add(1));
                 }
-                let dropped = self.catalog.write().define(frame, definition)?;
+                let dropped = self.catalog.edit(|catalog| catalog.define(frame, definition))?;
                 dropped.iter().for_each(|table| self.forget(table));
                 Ok(())
             }
@@ -146,8 +192,9 @@ impl Target<'_> {
     }
 
     fn record(&self, frame: &ReplayedFrame<'_>, shared: &Arc<[u8]>, table: u32, entry: &Entry<'_>) -> Result<()> {
-        let table = self.catalog.read().table_by_id(table).cloned();
-        let table = table.ok_or_else(|| frame.unreadable("writes to a table that was never defined"))?;
+        let catalog = self.catalog.load();
+        let table =
+            catalog.table_by_id(table).ok_or_else(|| frame.unreadable("writes to a table that was never defined"))?;
         let levels = table.levels.load();
         let mut recount = Recount::default();
         let new = (!entry.meta.tombstone).then_some(entry.value.len());
@@ -157,8 +204,8 @@ impl Target<'_> {
         let key = Key::new(shared, frame.place_of(entry.key));
         let value = Slice::new(shared, frame.place_of(entry.value));
         let held = Held { sequence: self.sequence, meta: entry.meta, value };
-        let change = levels.active.insert(std::iter::once((key, held)), self.snapshots_open);
-        self.memory.fetch_add(change as usize, Ordering::AcqRel);
+        let added = levels.active.insert(std::iter::once((key, held)));
+        self.memory.fetch_add(added, Ordering::AcqRel);
         Ok(())
     }
 

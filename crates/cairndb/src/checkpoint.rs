@@ -156,15 +156,15 @@ impl Inner {
     /// so they stand in two files.
     fn carry_definitions(&self) -> Result<()> {
         let mut core = self.committing()?;
-        let catalog = self.catalog.read();
+        let catalog = self.catalog.load();
         if catalog.dictionaries.is_empty() && catalog.shapes.is_empty() {
             return Ok(());
         }
         let mut frame = core.journal.begin(self.env.now())?;
-        for (revision, dictionary) in (0..).zip(&catalog.dictionaries) {
+        for (revision, dictionary) in (0..).zip(&*catalog.dictionaries) {
             frame.define_dictionary(revision, dictionary);
         }
-        for (number, shape) in (0..).zip(&catalog.shapes) {
+        for (number, shape) in (0..).zip(&*catalog.shapes) {
             frame.define_shape(number, shape);
         }
         drop(catalog);

@@ -99,7 +99,7 @@ impl Inner {
     /// Refuses a packed value that could not be read back.
     fn check_packed(&self, op: &Op<'_>) -> Result<()> {
         match op.action {
-            Action::Put { kind: Kind::PACKED, value, .. } if !packed::check(value, &self.catalog.read().shapes) => {
+            Action::Put { kind: Kind::PACKED, value, .. } if !packed::check(value, &self.catalog.load().shapes) => {
                 Err(Error::new(Code::InvalidValue, "a packed value is malformed; make it with Database::pack"))
             }
             _ => Ok(()),
@@ -116,22 +116,17 @@ impl Inner {
         core.sequence += 1;
         core.next_table = plan.next_table;
         if !plan.created.is_empty() {
-            let mut catalog = self.catalog.write();
-            for table in plan.created {
-                catalog.insert(table);
-            }
+            self.catalog.edit(|catalog| plan.created.into_iter().for_each(|table| catalog.insert(table)));
         }
         let payload = plan.writes.iter().map(|write| write.key_len + write.value_len).sum();
         self.counters.appended(frame.len(), plan.writes.len(), payload);
-        // A snapshot that is opened after this look sees at least the commit before this one: see `Chain::push`.
-        let snapshots_open = self.snapshots.load(Ordering::SeqCst) > 0;
         plan.writes.sort_by_key(|write| write.table);
         for writes in plan.writes.chunk_by(|a, b| a.table == b.table) {
             let Some(target) = writes.first().and_then(|write| plan.tables.get(write.table)) else { continue };
             let sequence = core.sequence;
             let records = writes.iter().map(|write| write.record(&frame, sequence));
-            let change = target.levels.active.insert(records, snapshots_open);
-            self.memory.fetch_add(change as usize, Ordering::AcqRel);
+            let added = target.levels.active.insert(records);
+            self.memory.fetch_add(added, Ordering::AcqRel);
             target.table.recount(&target.recount);
         }
         self.show(|| self.visible.store(core.sequence, Ordering::SeqCst));
@@ -205,7 +200,7 @@ impl Inner {
         frame.drop_table(table.id);
         let (frame, ticket) = core.journal.append(frame, durability)?;
         self.counters.appended(frame.len(), 0, 0);
-        self.show(|| drop(self.catalog.write().remove(table.id)));
+        self.show(|| self.catalog.edit(|catalog| catalog.remove(table.id)));
         self.forget_memory(&table.drop_stack(), |_| true);
         drop(core);
         self.after_append(durability, 0);

@@ -220,7 +220,7 @@ impl Database {
     /// # Errors
     /// `Corrupt` if the bytes are not what their kind says.
     pub fn unpack<V: AsRef<[u8]>>(&self, record: &Record<V>) -> Result<Value> {
-        self.0.catalog.read().unpack(record, &self.0.directory)
+        self.0.catalog.load().unpack(record, &self.0.directory)
     }
 
     /// Makes the keys of objects known, in this order, and returns the number of their shape. `None` if there are too many
@@ -235,7 +235,7 @@ impl Database {
     /// The keys of the shapes from number `first` on.
     #[must_use]
     pub fn shapes(&self, first: u32) -> Vec<Vec<String>> {
-        self.0.catalog.read().shapes_from(first)
+        self.0.catalog.load().shapes_from(first)
     }
 
     /// The pairs of long and short names of a dictionary.
@@ -357,7 +357,7 @@ impl Inner {
     fn define_dictionary(self: &Arc<Self>, dictionary: Dictionary) -> Result<DictionaryId> {
         self.check_open()?;
         let known = |inner: &Inner| {
-            let catalog = inner.catalog.read();
+            let catalog = inner.catalog.load();
             let revision = catalog.dictionaries.iter().rposition(|known| **known == dictionary);
             revision.map(|revision| DictionaryId(revision as u32))
         };
@@ -369,19 +369,19 @@ impl Inner {
         if let Some(id) = known(self) {
             return Ok(id);
         }
-        let revision = self.catalog.read().dictionaries.len() as u32;
+        let revision = self.catalog.load().dictionaries.len() as u32;
         let mut frame = core.journal.begin(self.env.now())?;
         frame.define_dictionary(revision, &dictionary);
         let (frame, _) = core.journal.append(frame, Durability::Os)?;
         self.counters.appended(frame.len(), 0, 0);
-        self.catalog.write().dictionaries.push(Arc::new(dictionary));
+        self.catalog.edit(|catalog| Arc::make_mut(&mut catalog.dictionaries).push(Arc::new(dictionary)));
         Ok(DictionaryId(revision))
     }
 
     fn define_shape(self: &Arc<Self>, shape: Shape) -> Result<Option<u32>> {
         self.check_open()?;
         let known = |inner: &Inner| {
-            let catalog = inner.catalog.read();
+            let catalog = inner.catalog.load();
             let number = catalog.shapes.iter().position(|known| **known == shape);
             (number.map(|number| number as u32), catalog.shapes.len())
         };
@@ -399,7 +399,7 @@ impl Inner {
         frame.define_shape(number, &shape);
         let (frame, _) = core.journal.append(frame, Durability::Os)?;
         self.counters.appended(frame.len(), 0, 0);
-        self.catalog.write().shapes.push(Arc::new(shape));
+        self.catalog.edit(|catalog| Arc::make_mut(&mut catalog.shapes).push(Arc::new(shape)));
         Ok(Some(number))
     }
 

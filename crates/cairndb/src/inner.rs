@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Names};
 use crate::dictionary::Dictionary;
 use crate::env::{Env, Lane};
 use crate::error::{Code, Error, Result};
@@ -17,7 +17,7 @@ use crate::reclaim::Superseded;
 use crate::sharing::Sharing;
 use crate::stats::Counters;
 use crate::stone::{Access, Stone};
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, RwLock};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex};
 use crate::table::Table;
 
 /// What failed in the background, on a full disk say, or what somebody still reads is tried or looked at again after this
@@ -49,7 +49,7 @@ pub(crate) struct Inner {
     pub(crate) env: Arc<dyn Env>,
     pub(crate) directory: PathBuf,
     pub(crate) options: Options,
-    pub(crate) catalog: RwLock<Catalog>,
+    pub(crate) catalog: Names,
     /// The commit lock: journal and memtables change together under it.
     pub(crate) core: Mutex<Core>,
     pub(crate) syncer: Arc<Syncer>,
@@ -58,8 +58,6 @@ pub(crate) struct Inner {
     /// Moves before and after readers see a change. Whoever caches what was read, and finds that this has not moved since
     /// before the reading, knows that the database holds the same.
     pub(crate) changes: Arc<std::sync::atomic::AtomicU64>,
-    /// How many snapshots are open.
-    pub(crate) snapshots: AtomicUsize,
     /// Bytes of all memtables; of those that are frozen.
     pub(crate) memory: AtomicUsize,
     pub(crate) frozen_memory: AtomicUsize,
@@ -118,18 +116,18 @@ impl Inner {
 
     /// The table of a name, if there is one. Asks whether the database is open after the look: closing lets the tables go.
     pub(crate) fn table(&self, name: &str) -> Result<Option<Arc<Table>>> {
-        let table = self.catalog.read().table(name).cloned();
+        let table = self.catalog.load().table(name).cloned();
         self.check_open()?;
         Ok(table)
     }
 
     /// All tables, in the order of their names; none once the database is closed.
     pub(crate) fn tables(&self) -> Vec<Arc<Table>> {
-        self.catalog.read().tables().cloned().collect()
+        self.catalog.load().tables()
     }
 
     pub(crate) fn dictionary(&self, revision: u32) -> Option<Arc<Dictionary>> {
-        self.catalog.read().dictionaries.get(revision as usize).cloned()
+        self.catalog.load().dictionaries.get(revision as usize).cloned()
     }
 
     /// Submits a job unless it is waiting already. The job does not keep the database alive.
@@ -176,7 +174,7 @@ impl Inner {
         self.syncer.give_up(closed());
         // Files that nobody reads are closed with their tables, so that the directory can be removed or unmounted while
         // handles are still there.
-        self.catalog.write().clear_tables();
+        self.catalog.edit(Catalog::clear_tables);
         let _generations = self.generations.lock();
         *self.lock.lock() = None;
     }

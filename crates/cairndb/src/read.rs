@@ -192,9 +192,12 @@ impl Inner {
         check_table(table)?;
         check_key(key)?;
         let (found, asked) = self.up_to_date(|| {
-            let Some(table) = self.table(table)? else { return Ok((None, 0)) };
+            let catalog = self.catalog.load();
+            // Closing lets the tables go.
+            self.check_open()?;
+            let Some(table) = catalog.table(table) else { return Ok((None, 0)) };
             let visible = self.visible.load(Ordering::Acquire);
-            table.levels.load().recent(key, visible)
+            table.levels.load().find(key, visible)
         })?;
         self.counters.read(asked);
         Ok(found.filter(|found| self.is_live(found.meta())))
@@ -234,22 +237,6 @@ impl Inner {
     }
 }
 
-/// Keeps old versions in the memtables while it lives.
-pub(crate) struct Pin(pub(crate) Arc<Shared>);
-
-impl Pin {
-    pub(crate) fn new(inner: &Arc<Shared>) -> Self {
-        inner.snapshots.fetch_add(1, Ordering::SeqCst);
-        Pin(Arc::clone(inner))
-    }
-}
-
-impl Drop for Pin {
-    fn drop(&mut self) {
-        self.0.snapshots.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 /// One table as it was at one moment; later writes do not disturb it.
 ///
 /// ```
@@ -263,7 +250,7 @@ impl Drop for Pin {
 /// # Ok::<(), cairndb::Error>(())
 /// ```
 pub struct Snapshot {
-    pin: Pin,
+    inner: Arc<Shared>,
     levels: Option<Arc<Levels>>,
     sequence: u64,
 }
@@ -279,20 +266,20 @@ impl Snapshot {
         inner.check_open()?;
         check_table(table)?;
         inner.up_to_date(|| {
-            let pin = Pin::new(inner);
-            let Some(table) = inner.table(table)? else { return Ok(Snapshot { pin, levels: None, sequence: 0 }) };
+            let of = |levels, sequence| Snapshot { inner: Arc::clone(inner), levels, sequence };
+            let Some(table) = inner.table(table)? else { return Ok(of(None, 0)) };
             let (levels, sequence) = Self::view(inner, &table);
             if inner.sharing.is_some() {
                 // Another process does not know what is read here, and removes what it has replaced: an open file stays.
                 levels.stones.iter().try_for_each(|layer| layer.stone.touch())?;
             }
-            Ok(Snapshot { pin, levels: Some(levels), sequence })
+            Ok(of(Some(levels), sequence))
         })
     }
 
     fn view(inner: &Inner, table: &Table) -> (Arc<Levels>, u64) {
         loop {
-            let sequence = inner.visible.load(Ordering::SeqCst);
+            let sequence = inner.visible.load(Ordering::Acquire);
             let levels = table.levels.load_full();
             // A flush may have put later commits into the stones, where a key has its newest version only.
             if levels.settled_sequence <= sequence {
@@ -306,9 +293,9 @@ impl Snapshot {
         check_key(key)?;
         let Some(levels) = &self.levels else { return Ok(None) };
         let (found, asked) = levels.find(key, self.sequence)?;
-        self.pin.0.counters.read(asked);
-        match found.filter(|found| self.pin.0.is_live(found.meta())) {
-            Some(found) => self.pin.0.record(found).map(Some),
+        self.inner.counters.read(asked);
+        match found.filter(|found| self.inner.is_live(found.meta())) {
+            Some(found) => self.inner.record(found).map(Some),
             None => Ok(None),
         }
     }
@@ -339,7 +326,7 @@ impl fmt::Debug for Scan {
 
 impl Scan {
     fn step(&mut self) -> Result<Option<(Bytes, Record)>> {
-        let inner = &self.snapshot.pin.0;
+        let inner = &self.snapshot.inner;
         while self.left > 0 {
             let Some(row) = self.merged.next()? else {
                 self.left = 0;
@@ -388,7 +375,7 @@ impl Scan {
         max: usize,
         mut visit: impl FnMut(&[u8], Record<Cow<'_, [u8]>>) -> ControlFlow<()>,
     ) -> Result<usize> {
-        let inner = &self.snapshot.pin.0;
+        let inner = &self.snapshot.inner;
         let max = max.min(self.left);
         let mut seen = 0;
         if max > 0 {
@@ -420,5 +407,44 @@ impl Iterator for Scan {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, Some(self.left))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::batch::{Durability, Op};
+    use crate::options::Options;
+
+    /// Whoever holds the locks of writers, flushes and merges for long, or loses the processor while he does, holds nobody up
+    /// who reads.
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a reader who waits must not hold up the test")]
+    fn readers_wait_for_no_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = Database::open(directory.path(), Options::default()).unwrap();
+        let put = |key: &[u8]| db.commit(&[Op::put("t", key, Kind::BYTES, key)], Durability::Os).unwrap();
+        // One in a stone, which is open by then, and one in the memtable.
+        put(b"a");
+        db.checkpoint().unwrap();
+        put(b"b");
+        assert!(db.get("t", b"a").unwrap().is_some());
+        let inner = Arc::clone(&db.0);
+        let active = Arc::clone(&inner.table("t").unwrap().unwrap().levels.load().active);
+        let _background = (inner.flushing.lock(), inner.merging.lock(), inner.generations.lock());
+        let _writers = (inner.core.lock(), active.lock_for_test(), inner.catalog.lock_for_test());
+        let (told, done) = mpsc::channel();
+        std::thread::spawn(move || {
+            let found = [b"a", b"b", b"c"].map(|key| db.get("t", key).unwrap().is_some());
+            let snapshot = db.snapshot("t").unwrap();
+            assert!(snapshot.get(b"b").unwrap().is_some());
+            let scanned = snapshot.scan(&Range::all()).unwrap().count();
+            told.send((found, scanned, db.len("t").unwrap())).unwrap();
+        });
+        // It takes no time; a minute is for the machine.
+        assert_eq!(done.recv_timeout(Duration::from_secs(60)), Ok(([true, true, false], 2, 2)));
     }
 }

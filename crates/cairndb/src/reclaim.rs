@@ -49,7 +49,7 @@ impl Inner {
         next.durable = durable;
         next.next_stone = self.next_stone.load(Ordering::Acquire);
         next.next_table = next_table;
-        let catalog = self.catalog.read();
+        let catalog = self.catalog.load();
         next.dictionaries.clone_from(&catalog.dictionaries);
         next.shapes.clone_from(&catalog.shapes);
         drop(catalog);

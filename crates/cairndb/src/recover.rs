@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::catalog::{Catalog, Target};
+use crate::catalog::{Catalog, Names, Target};
 use crate::env::{Env, File, LockAttempt, Mode};
 use crate::error::{Code, Error, Result};
 use crate::files::Files;
@@ -22,7 +22,7 @@ use crate::options::Options;
 use crate::reclaim::{Superseded, remove_if_there};
 use crate::sharing::{self, Sharing};
 use crate::stone::{Access, BlockCache, Stone};
-use crate::sync::{AtomicU64, AtomicUsize, Mutex, RwLock};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex};
 use crate::table::{Layer, Table};
 use crate::view;
 
@@ -325,7 +325,7 @@ fn write_again(file: &dyn File, part: Range<u64>) -> io::Result<()> {
 
 /// The state that the manifest and the journal lead to.
 pub(crate) struct Replayed {
-    pub(crate) catalog: RwLock<Catalog>,
+    pub(crate) catalog: Names,
     pub(crate) stones: HashMap<u64, Weak<Stone>>,
     pub(crate) next_table: u32,
     pub(crate) sequence: u64,
@@ -350,7 +350,7 @@ impl Replayed {
         };
         let tables: Vec<_> = manifest.tables.iter().map(table_of).collect();
         Replayed {
-            catalog: RwLock::new(Catalog::new(tables.into_iter(), &manifest.dictionaries, &manifest.shapes)),
+            catalog: Names::new(Catalog::new(tables.into_iter(), &manifest.dictionaries, &manifest.shapes)),
             stones,
             next_table: manifest.next_table,
             sequence: 0,
@@ -363,7 +363,6 @@ impl Replayed {
         let mut target = Target {
             catalog: &self.catalog,
             sequence: self.sequence,
-            snapshots_open: false,
             memory: &self.memory,
             frozen_memory: &self.frozen_memory,
             next_table: &mut self.next_table,
@@ -395,7 +394,6 @@ impl Replayed {
             syncer,
             visible: AtomicU64::new(self.sequence),
             changes: Arc::default(),
-            snapshots: AtomicUsize::new(0),
             memory: self.memory,
             frozen_memory: self.frozen_memory,
             flushing: Mutex::new(()),

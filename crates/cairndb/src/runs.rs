@@ -305,7 +305,7 @@ mod tests {
         for key in keys {
             let frame: Arc<[u8]> = key.as_ref().as_bytes().into();
             let held = Held { sequence: 1, meta, value: Slice::new(&frame, 0..0) };
-            memtable.insert(std::iter::once((Key::new(&frame, 0..frame.len()), held)), false);
+            memtable.insert(std::iter::once((Key::new(&frame, 0..frame.len()), held)));
         }
         Arc::new(memtable)
     }

@@ -78,15 +78,6 @@ impl Levels {
         Ok((found.map(Found::Stored), asked))
     }
 
-    /// As [`Levels::find`], for a reader without a snapshot: see [`Memtable::recent`].
-    pub(crate) fn recent(&self, key: &[u8], visible: u64) -> Result<(Option<Found>, u32)> {
-        if let Some(held) = self.memtables().find_map(|memtable| memtable.recent(key, visible)) {
-            return Ok((Some(Found::Held(held)), 0));
-        }
-        let (found, asked) = self.find_stored(key)?;
-        Ok((found.map(Found::Stored), asked))
-    }
-
     /// The newest meta data under `key`, whatever its commit, and the length of the value.
     pub(crate) fn newest_meta(&self, key: &[u8]) -> Result<Option<(Meta, usize)>> {
         if let Some(found) = self.memtables().find_map(|memtable| memtable.newest_meta(key)) {

@@ -16,7 +16,7 @@ use crate::stone::{Stone, StoneCursor, StoneRecord};
 const FIRST_PAGE: usize = 16;
 const LONGEST_PAGE: usize = 512;
 const GROWTH: usize = 4;
-/// Records of a frozen memtable that are shown at a time; it is locked as long as that takes.
+/// Records of a frozen memtable that are shown at a time: what they need is loaded together.
 const SHOWN: usize = 64;
 
 /// A record of a walk, with its key and all that it lies in.
@@ -164,7 +164,7 @@ impl FrozenWalk {
 impl Walk for FrozenWalk {
     fn reach(&mut self) -> Result<bool> {
         if self.current.is_none() {
-            self.current = self.places.get(self.passed).and_then(|place| self.memtable.newest(*place));
+            self.current = self.places.get(self.passed).and_then(|place| self.memtable.at(*place));
         }
         Ok(self.current.is_some())
     }

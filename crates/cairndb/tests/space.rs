@@ -111,12 +111,18 @@ fn only_the_owner_may_read_the_files() {
 }
 
 #[test]
-fn overwritten_values_take_no_memory() {
+fn overwritten_values_take_memory_until_they_are_flushed() {
     let scratch = Scratch::new();
-    for _ in 0..100 {
-        scratch.put("t", "k", &"x".repeat(1000));
+    for round in 1..=3 {
+        for _ in 0..1000 {
+            scratch.put("t", "k", &"x".repeat(1000));
+        }
+        let memory = scratch.db.stats().memory_bytes;
+        assert!((1_000_000..1_200_000).contains(&memory), "{memory} bytes in round {round}");
+        scratch.db.checkpoint().unwrap();
+        assert_eq!(scratch.db.stats().memory_bytes, 0);
     }
-    assert!(scratch.db.stats().memory_bytes < 3000);
+    assert_eq!(scratch.version("t", "k"), 3000);
 }
 
 #[test]

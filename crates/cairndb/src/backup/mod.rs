@@ -19,10 +19,9 @@ pub(crate) use target::{Definitions, Target, UNFINISHED, write_new};
 use crate::catalog::Catalog;
 use crate::database::Database;
 use crate::error::{Error, Result};
-use crate::inner::Inner;
+use crate::inner::{Inner, Shared};
 use crate::progress::Progress;
 use crate::range::Bounds;
-use crate::read::Pin;
 use crate::runs::Merged;
 use crate::sample::Sample;
 use crate::stone::Stone;
@@ -75,8 +74,7 @@ impl Database {
     /// Also `Cancelled`.
     pub fn backup_with(&self, target: impl AsRef<Path>, progress: &Progress) -> Result<BackupReport> {
         let inner = &self.0;
-        let pin = Pin::new(inner);
-        let moment = Moment { pin: Some(pin), ..inner.moment()? };
+        let moment = Moment { database: Some(Arc::clone(inner)), ..inner.moment()? };
         progress.begin(moment.work())?;
         write_new(&inner.env, &inner.directory, target.as_ref(), progress, |target| moment.write(target))
     }
@@ -88,8 +86,8 @@ struct Moment {
     /// Later commits are not part of it.
     sequence: u64,
     definitions: Definitions,
-    /// Keeps what an open database held then.
-    pin: Option<Pin>,
+    /// The open database that it is of.
+    database: Option<Arc<Shared>>,
 }
 
 impl Inner {
@@ -98,7 +96,7 @@ impl Inner {
             let moment = {
                 // Nobody commits meanwhile, so that the stacks of all tables are of one moment.
                 let core = self.core.lock();
-                Moment::of(&self.catalog.read(), core.sequence)
+                Moment::of(&self.catalog.load(), core.sequence)
             };
             self.check_open()?;
             if self.sharing.is_some() {
@@ -112,9 +110,9 @@ impl Inner {
 
 impl Moment {
     fn of(catalog: &Catalog, sequence: u64) -> Self {
-        let tables = catalog.tables().map(|table| (table.name.clone(), table.levels.load_full())).collect();
-        let definitions = Definitions { dictionaries: catalog.dictionaries.clone(), shapes: catalog.shapes.clone() };
-        Moment { tables, sequence, definitions, pin: None }
+        let tables = catalog.tables().into_iter().map(|table| (table.name.clone(), table.levels.load_full())).collect();
+        let definitions = Definitions { dictionaries: catalog.dictionaries.to_vec(), shapes: catalog.shapes.to_vec() };
+        Moment { tables, sequence, definitions, database: None }
     }
 
     fn stones(&self) -> impl Iterator<Item = &Arc<Stone>> {
@@ -135,7 +133,7 @@ impl Moment {
             let mut table = target.table(&name, Sample::of(&runs)?);
             let mut rows = Merged::new(runs, false)?;
             rows.visit_all(|record| {
-                if let Some(Pin(inner)) = &self.pin {
+                if let Some(inner) = &self.database {
                     // Once a database is closed its files are those of whoever opens it next.
                     inner.check_open()?;
                 }

@@ -113,5 +113,5 @@ fn read(env: &Arc<dyn Env>, directory: &Path, progress: &Progress) -> Result<Mom
         state.sequence += 1;
         state.apply(&frame)
     })?;
-    Ok(Moment::of(&state.catalog.read(), state.sequence))
+    Ok(Moment::of(&state.catalog.load(), state.sequence))
 }

@@ -14,7 +14,7 @@ use crate::manifest::{Manifest, StoneEntry};
 use crate::merge::stone_path;
 use crate::recover::Replayed;
 use crate::stone::Stone;
-use crate::table::{Layer, Table};
+use crate::table::Layer;
 
 /// Gives every frame from the first segment of a generation up to an end that was announced.
 pub(super) fn read_journal(
@@ -88,7 +88,6 @@ impl Inner {
             let mut target = Target {
                 catalog: &self.catalog,
                 sequence: *sequence,
-                snapshots_open: self.snapshots.load(Ordering::SeqCst) > 0,
                 memory: &self.memory,
                 frozen_memory: &self.frozen_memory,
                 next_table,
@@ -118,7 +117,7 @@ impl Inner {
 
     fn replace_stones(&self, manifest: &Manifest) {
         for entry in &manifest.tables {
-            let Some(table) = self.catalog.read().table_by_id(entry.id).cloned() else { continue };
+            let Some(table) = self.catalog.load().table_by_id(entry.id).cloned() else { continue };
             let levels = table.levels.load();
             let known = |number: u64| levels.stones.iter().find(|layer| layer.number == number);
             let is_known = |stone: &StoneEntry| known(stone.number).is_some();
@@ -158,22 +157,23 @@ impl Inner {
     fn take_over(&self, state: Replayed, sequence: u64) {
         let Replayed { catalog, stones, memory, .. } = state;
         self.stones.lock().extend(stones);
-        let fresh = catalog.into_inner();
-        let mut catalog = self.catalog.write();
-        let gone: Vec<Arc<Table>> =
-            catalog.tables().filter(|table| fresh.table_by_id(table.id).is_none()).cloned().collect();
-        for table in gone {
-            catalog.remove(table.id);
-            drop(table.drop_stack());
-        }
-        for table in fresh.tables() {
-            match catalog.table_by_id(table.id) {
-                Some(known) => known.become_like(table, sequence),
-                None => catalog.insert(Arc::clone(table)),
+        let fresh = catalog.load();
+        self.catalog.edit(|catalog| {
+            for table in catalog.tables() {
+                if fresh.table_by_id(table.id).is_none() {
+                    catalog.remove(table.id);
+                    drop(table.drop_stack());
+                }
             }
-        }
-        catalog.dictionaries = fresh.dictionaries;
-        catalog.shapes = fresh.shapes;
+            for table in fresh.tables() {
+                match catalog.table_by_id(table.id) {
+                    Some(known) => known.become_like(&table, sequence),
+                    None => catalog.insert(table),
+                }
+            }
+            catalog.dictionaries = Arc::clone(&fresh.dictionaries);
+            catalog.shapes = Arc::clone(&fresh.shapes);
+        });
         self.memory.store(memory.load(Ordering::Acquire), Ordering::Release);
         self.frozen_memory.store(0, Ordering::Release);
     }

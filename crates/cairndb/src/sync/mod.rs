@@ -9,12 +9,19 @@ mod scheduled;
 #[cfg(not(feature = "schedules"))]
 pub(crate) use {
     arc_swap::ArcSwap,
-    parking_lot::{Condvar, Mutex, MutexGuard, RwLock},
-    std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize},
+    parking_lot::{Condvar, Mutex, MutexGuard},
+    std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize},
 };
+
+/// What is loaded of an [`ArcSwap`]; for a short time, and without a count that all readers would change.
+#[cfg(not(feature = "schedules"))]
+pub(crate) type Loaded<T> = arc_swap::Guard<std::sync::Arc<T>>;
+
+#[cfg(feature = "schedules")]
+pub(crate) type Loaded<T> = std::sync::Arc<T>;
 
 #[cfg(feature = "schedules")]
 pub(crate) use {
-    scheduled::{ArcSwap, Condvar, Mutex, MutexGuard, RwLock},
-    shuttle::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize},
+    scheduled::{ArcSwap, Condvar, Mutex, MutexGuard},
+    shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize},
 };
