@@ -153,6 +153,7 @@ const comparable = (text) =>
     .replace(/\d+ (?:s|min)\b|\b\d{13}\b/g, 'some time')
     .replace(/[\d.]+ (?:B|[KM]iB|bytes?)\b| at \d+/g, 'some bytes')
     .replace(/\b\d{12}(?=\.stone)|\b\d+(?= (?:files?|generations?|records and journal entries)\b)/g, 'some')
+    .replace(/[█▏▎▍▌▋▊▉░▒▓]+/g, 'a bar')
     .replace(/ +/g, ' ');
 
 /** Where two texts part, or undefined if they say the same. */

@@ -162,8 +162,8 @@ export const defects = [
   {
     name: 'a value of a shape that is not there is taken',
     file: source('commit.rs'),
-    from: 'value, .. } if !packed::check(value, &self.catalog.read().shapes) => {',
-    to: 'value, .. } if value.is_empty() && !packed::check(value, &self.catalog.read().shapes) => {',
+    from: 'value, .. } if !packed::check(value, &self.catalog.load().shapes) => {',
+    to: 'value, .. } if value.is_empty() && !packed::check(value, &self.catalog.load().shapes) => {',
     test: ['-p', 'cairndb', '--test', 'writes'],
   },
   {
@@ -232,8 +232,8 @@ export const defects = [
   {
     name: 'memtables keep no version for snapshots',
     file: source('memtable.rs'),
-    from: '        if !snapshots_open {\n',
-    to: '        if true {\n',
+    from: 'iter::successors(Some(newest), older).find(|version| version.held.sequence <= sequence)',
+    to: 'iter::successors(Some(newest), older).take(1).find(|version| version.held.sequence <= sequence)',
     test: model,
   },
   {

@@ -18,6 +18,10 @@ fn put_both(db: &Database, value: u64) -> cairndb::Result<()> {
     db.commit(&ops, Durability::Os).map(drop)
 }
 
+fn put_number(db: &Database, key: &[u8], number: u64) {
+    db.commit(&[Op::put("t", key, Kind::BYTES, &number.to_le_bytes())], Durability::Os).unwrap();
+}
+
 /// Takes a snapshot and looks whether it is one moment, not before the last commit that was acknowledged.
 fn read_snapshot(db: &Database, acknowledged: &AtomicU64) {
     let least = acknowledged.load(Ordering::SeqCst);
@@ -134,6 +138,40 @@ fn a_read_never_goes_back_in_time() {
         writer.join().unwrap();
         flusher.join().unwrap();
         machine.rest();
+        db.close().unwrap();
+        machine.rest();
+    });
+}
+
+/// The table of places doubles at the eleventh key, and each reader puts new keys in order.
+#[test]
+fn a_memtable_that_grows_is_whole_for_whoever_reads_it() {
+    explore(1000, || {
+        let machine = Machine::new();
+        let db = machine.open();
+        let key = |n: u64| vec![(n * 7 % 16) as u8];
+        (0..9).for_each(|n| put_number(&db, &key(n), n));
+        let acknowledged = Arc::new(AtomicU64::new(9));
+        let readers = [(); 2].map(|()| {
+            let (db, acknowledged) = (db.clone(), Arc::clone(&acknowledged));
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    let least = acknowledged.load(Ordering::SeqCst);
+                    let found = (0..least).filter(|n| db.contains("t", &key(*n)).unwrap()).count() as u64;
+                    assert_eq!(found, least, "keys are missing that were acknowledged");
+                    let rows: Vec<_> = db.scan("t", &Range::all()).unwrap().map(|row| row.unwrap()).collect();
+                    assert!(rows.len() as u64 >= least, "{} of {least} keys", rows.len());
+                    assert!(rows.is_sorted_by(|a, b| *a.0 < *b.0), "keys are out of order, or twice there");
+                }
+            })
+        });
+        for n in 9..13 {
+            put_number(&db, &key(n), n);
+            acknowledged.store(n + 1, Ordering::SeqCst);
+            // Written again, a key stays where it is in the order.
+            put_number(&db, &key(n - 9), n);
+        }
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
         db.close().unwrap();
         machine.rest();
     });
