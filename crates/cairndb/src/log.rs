@@ -1,5 +1,6 @@
 //! A list that grows while others read it.
 
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering;
 
@@ -17,6 +18,8 @@ pub(crate) struct Log<T> {
     /// Those before it are whole, and never written again.
     len: AtomicUsize,
     appending: Mutex<()>,
+    /// Items are owned: threads share them, and get the log, only if the items allow it.
+    items: PhantomData<T>,
 }
 
 /// Who may append to a log: one at a time.
@@ -59,8 +62,8 @@ impl<T> Log<T> {
     }
 }
 
-impl<T> Appender<'_, T> {
-    /// Appends an item, and gives its index.
+impl<T: Send> Appender<'_, T> {
+    /// Appends an item, and gives its index. Another thread may let it go.
     #[allow(unsafe_code, reason = "what is written once and read by many cannot be expressed safely at this price")]
     #[allow(clippy::expect_used, reason = "4 billion items, each of which takes memory, are more than there can be")]
     pub(crate) fn push(&mut self, item: T) -> usize {
@@ -83,7 +86,7 @@ impl<T> Appender<'_, T> {
 impl<T> Default for Log<T> {
     fn default() -> Self {
         let buckets = std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()));
-        Log { buckets, len: AtomicUsize::new(0), appending: Mutex::default() }
+        Log { buckets, len: AtomicUsize::new(0), appending: Mutex::default(), items: PhantomData }
     }
 }
 
@@ -106,11 +109,6 @@ impl<T> Drop for Log<T> {
         }
     }
 }
-
-#[allow(unsafe_code, reason = "raw pointers are neither `Send` nor `Sync` by themselves")]
-// SAFETY: a log owns its items, and gives nothing but shared references to them; what is pushed by one thread may be dropped by
-// another.
-unsafe impl<T: Send + Sync> Sync for Log<T> {}
 
 #[cfg(test)]
 mod tests {
