@@ -144,8 +144,8 @@ impl Memtable {
     }
 
     /// The record under `key` as a reader at `sequence` sees it; a tombstone too.
-    pub(crate) fn get(&self, key: &[u8], sequence: u64) -> Option<Held> {
-        Some(self.seen(self.newest(key)?, sequence)?.held.clone())
+    pub(crate) fn get(&self, key: &[u8], sequence: u64) -> Option<&Held> {
+        Some(&self.seen(self.newest(key)?, sequence)?.held)
     }
 
     /// The meta data alone of the newest record under `key`, with the length of its value.

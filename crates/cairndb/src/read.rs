@@ -1,6 +1,7 @@
 //! Reading: points, snapshots and scans.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::ops::{ControlFlow, Deref};
 use std::path::Path;
@@ -165,29 +166,42 @@ impl Database {
         key: &[u8],
         visit: impl FnOnce(Record<Cow<'_, [u8]>>) -> T,
     ) -> Result<Option<T>> {
-        let Some(found) = self.0.find(table, key)? else { return Ok(None) };
-        let value: &[u8] = match &found {
-            Found::Held(held) => &held.value,
-            Found::Stored(record) => record.value(),
-        };
-        Ok(Some(visit(self.0.finish(*found.meta(), Cow::Borrowed(value))?)))
+        let inner = &self.0;
+        // Where another process has replaced the files, they are looked at once more; nothing has been shown by then.
+        let visit = Cell::new(Some(visit));
+        inner.look(table, key, |levels, visible| {
+            let show = |entry: &Entry<'_>| {
+                if !inner.is_live(&entry.meta) {
+                    return Ok(None);
+                }
+                let record = inner.finish(entry.meta, Cow::Borrowed(entry.value))?;
+                Ok(visit.take().map(|visit| visit(record)))
+            };
+            let (seen, asked) = levels.show(key, visible, show)?;
+            Ok((seen.transpose()?.flatten(), asked))
+        })
     }
 }
 
 impl Inner {
     /// The live record under `key`, as the last commit left it.
     pub(crate) fn get(&self, table: &str, key: &[u8]) -> Result<Option<Record>> {
-        match self.find(table, key)? {
-            Some(found) => self.record(found).map(Some),
-            None => Ok(None),
-        }
+        let found = self.look(table, key, |levels, visible| levels.find(key, visible))?;
+        found.filter(|found| self.is_live(found.meta())).map(|found| self.record(found)).transpose()
     }
 
     pub(crate) fn contains(&self, table: &str, key: &[u8]) -> Result<bool> {
-        Ok(self.find(table, key)?.is_some())
+        let is_live = |entry: &Entry<'_>| self.is_live(&entry.meta);
+        Ok(self.look(table, key, |levels, visible| levels.show(key, visible, is_live))?.unwrap_or(false))
     }
 
-    fn find(&self, table: &str, key: &[u8]) -> Result<Option<Found>> {
+    /// What `look` finds in the stack of a table as the last commit left it; it says how many stones were asked, too.
+    fn look<T>(
+        &self,
+        table: &str,
+        key: &[u8],
+        look: impl Fn(&Levels, u64) -> Result<(Option<T>, u32)>,
+    ) -> Result<Option<T>> {
         self.check_open()?;
         check_table(table)?;
         check_key(key)?;
@@ -197,10 +211,10 @@ impl Inner {
             self.check_open()?;
             let Some(table) = catalog.table(table) else { return Ok((None, 0)) };
             let visible = self.visible.load(Ordering::Acquire);
-            table.levels.load().find(key, visible)
+            look(&table.levels.load(), visible)
         })?;
         self.counters.read(asked);
-        Ok(found.filter(|found| self.is_live(found.meta())))
+        Ok(found)
     }
 
     /// Asks for the time only where it matters.

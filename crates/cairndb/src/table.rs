@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::manifest::Count;
 use crate::memtable::{Held, Memtable};
 use crate::range::Bounds;
-use crate::record::Meta;
+use crate::record::{Entry, Meta};
 use crate::runs::Run;
 use crate::stone::{Stone, StoneRecord, key_hash};
 use crate::sync::{ArcSwap, AtomicBool, AtomicU64};
@@ -72,10 +72,34 @@ impl Levels {
     /// The newest record under `key` that a reader at `sequence` sees, a tombstone too; and how many stones were asked.
     pub(crate) fn find(&self, key: &[u8], sequence: u64) -> Result<(Option<Found>, u32)> {
         if let Some(held) = self.memtables().find_map(|memtable| memtable.get(key, sequence)) {
-            return Ok((Some(Found::Held(held)), 0));
+            return Ok((Some(Found::Held(held.clone())), 0));
         }
         let (found, asked) = self.find_stored(key)?;
         Ok((found.map(Found::Stored), asked))
+    }
+
+    /// As [`Levels::find`], for somebody who needs the record no longer than he looks at it.
+    pub(crate) fn show<T>(
+        &self,
+        key: &[u8],
+        sequence: u64,
+        show: impl FnOnce(&Entry<'_>) -> T,
+    ) -> Result<(Option<T>, u32)> {
+        if let Some(held) = self.memtables().find_map(|memtable| memtable.get(key, sequence)) {
+            return Ok((Some(show(&held.entry(key))), 0));
+        }
+        if self.stones.is_empty() {
+            return Ok((None, 0));
+        }
+        let hash = key_hash(key);
+        let (mut show, mut asked) = (Some(show), 0);
+        for layer in &self.stones {
+            asked += 1;
+            if let Some(seen) = layer.stone.show(key, hash, |entry| show.take().map(|show| show(entry)))? {
+                return Ok((seen, asked));
+            }
+        }
+        Ok((None, asked))
     }
 
     /// The newest meta data under `key`, whatever its commit, and the length of the value.

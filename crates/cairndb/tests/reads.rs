@@ -191,7 +191,11 @@ fn both_ways_of_reading_stones_agree() {
         scratch.db.checkpoint().unwrap();
         scratch.reopen();
         for n in (0..5000).step_by(7) {
-            assert_eq!(scratch.get("t", &format!("{n:05}")).unwrap().len(), n % 70);
+            let key = format!("{n:05}");
+            assert_eq!(scratch.get("t", &key).unwrap().len(), n % 70);
+            let shown = scratch.db.visit("t", key.as_bytes(), |record| record.value.into_owned()).unwrap();
+            assert_eq!(shown, Some(vec![b'v'; n % 70]));
+            assert!(!scratch.db.contains("t", &key.as_bytes()[1..]).unwrap());
         }
         assert_eq!(scratch.keys("t", &Range::prefix(b"0499")).len(), 10);
         assert_eq!(scratch.db.scan("t", &Range::all()).unwrap().count(), 5000);

@@ -41,6 +41,7 @@ pub fn view(db: &Database) -> Result<View> {
             }
             let found = found.as_ref().map(record);
             assert_eq!(found.as_ref(), Some(scanned), "{table} {key:?}: get, and scan");
+            assert_eq!(db.visit(&table, key, |found| record(&found))?, found, "{table} {key:?}: visit, and get");
         }
         assert_eq!(db.len(&table)?, rows.len() as u64, "the count of {table}");
         view.insert(table, rows.into_iter().collect());
@@ -155,6 +156,7 @@ impl Reader {
         let (table, key) = (self.names.table(), self.names.key());
         let found = db.get(&table, &key)?.as_ref().map(record);
         assert_eq!(found.as_ref(), model.get(&table, &key, now), "get {table} {key:?}");
+        assert_eq!(db.visit(&table, &key, |found| record(&found))?, found, "visit {table} {key:?}");
         assert_eq!(db.contains(&table, &key)?, found.is_some(), "contains {table} {key:?}");
         assert_eq!(db.len(&table)?, model.scan(&table, now).count() as u64, "the count of {table}");
         if self.rng.chance(1, 2) {

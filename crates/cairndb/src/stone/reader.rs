@@ -13,7 +13,7 @@ use super::format::{
 };
 use super::group::Group;
 use super::place::Place;
-use super::record::{StoneRecord, Window};
+use super::record::{Lies, StoneRecord, View, Window};
 use super::source::{Access, Source};
 use super::symbols::{self, Symbols};
 use super::verify::{self, Damage};
@@ -72,6 +72,26 @@ impl Stone {
             // damaged one may have been this one.
             let record = self.record(place)?;
             Ok((record.key() == key).then_some(record))
+        })
+    }
+
+    /// As [`Stone::get`], for somebody who needs the record no longer than he looks at it: it need not be kept.
+    pub(crate) fn show<T>(
+        self: &Arc<Self>,
+        key: &[u8],
+        hash: u64,
+        show: impl FnOnce(&Entry<'_>) -> T,
+    ) -> Result<Option<T>> {
+        let open = self.open()?;
+        let mut show = Some(show);
+        index::find(self, hash, |place| {
+            let look = |entry: &Entry<'_>, _: Lies<'_>| {
+                if entry.key == key { show.take().map(|show| show(entry)) } else { None }
+            };
+            match &open.source {
+                Source::Mapped(file) => View::of_file(file, open.footer.data_end).look_at(self, place, look),
+                Source::Cached(_) => blocks::containing(self, place.group())?.view().look_at(self, place, look),
+            }
         })
     }
 

@@ -99,6 +99,63 @@ pub(super) struct Window {
     end: u64,
 }
 
+/// A [`Window`] without a share in what its bytes lie in.
+pub(super) struct View<'a> {
+    bytes: &'a [u8],
+    origin: u64,
+    end: u64,
+}
+
+/// Where a record is that somebody looks at.
+pub(super) enum Lies<'a> {
+    /// In the bytes of the view, where it ends there.
+    Here(usize),
+    /// All of it, in memory that is used again.
+    Unpacked(&'a [u8]),
+}
+
+impl<'a> View<'a> {
+    /// The data of a mapped file, up to `end`.
+    pub(super) fn of_file(bytes: &'a [u8], end: u64) -> View<'a> {
+        View { bytes, origin: 0, end }
+    }
+
+    /// As [`Window::group`].
+    fn group(&self, salt: u32, at: u64) -> Option<Group<'a>> {
+        let end = usize::try_from(self.end.checked_sub(self.origin)?).ok()?;
+        let start = usize::try_from(at.checked_sub(self.origin)?).ok()?;
+        Group::read(self.bytes.get(start..end)?, at, salt)
+    }
+
+    /// As [`Window::intact`].
+    fn intact(&self, stone: &Stone, at: u64) -> Result<Group<'a>> {
+        let group = self.group(stone.footer()?.header.salt, at);
+        let group = group.ok_or_else(|| stone.damaged(at, "there is no group of records where one should be"))?;
+        if group.intact { Ok(group) } else { Err(stone.damaged(at, "a group of records fails its checksum")) }
+    }
+
+    /// What `look` makes of the record at a place.
+    pub(super) fn look_at<T>(
+        &self,
+        stone: &Stone,
+        place: Place,
+        look: impl FnOnce(&Entry<'_>, Lies<'_>) -> T,
+    ) -> Result<T> {
+        let (at, number) = (place.group(), place.number());
+        let group = self.intact(stone, at)?;
+        let base_time = stone.footer()?.header.base_time;
+        let missing = || stone.damaged(at, "a group does not hold a record that it should");
+        if group.packed {
+            let look =
+                |record: &[u8]| nth_entry(record, base_time, 0).map(|(entry, _)| look(&entry, Lies::Unpacked(record)));
+            let codes = group.codes().nth(number).flatten();
+            return codes.and_then(|codes| stone.symbols()?.unpack(codes, look)).flatten().ok_or_else(missing);
+        }
+        let (entry, end) = nth_entry(group.body, base_time, number).ok_or_else(missing)?;
+        Ok(look(&entry, Lies::Here((at - self.origin) as usize + group.body_at + end)))
+    }
+}
+
 impl Window {
     /// The range `start..end` of the file, of which `part` is a copy unless the file is mapped.
     pub(super) fn new(stone: &Arc<Stone>, part: Option<Arc<[u8]>>, start: u64, end: u64) -> Window {
@@ -113,18 +170,19 @@ impl Window {
         self.end
     }
 
+    /// The same, for as long as somebody else keeps it.
+    pub(super) fn view(&self) -> View<'_> {
+        View { bytes: self.bytes.all(), origin: self.origin, end: self.end }
+    }
+
     /// What is at a file offset, intact or not; `None` if it does not even look like a group.
     pub(super) fn group(&self, salt: u32, at: u64) -> Option<Group<'_>> {
-        let end = usize::try_from(self.end.checked_sub(self.origin)?).ok()?;
-        let start = usize::try_from(at.checked_sub(self.origin)?).ok()?;
-        Group::read(self.bytes.all().get(start..end)?, at, salt)
+        self.view().group(salt, at)
     }
 
     /// The group at a file offset, checked.
     fn intact(&self, stone: &Stone, at: u64) -> Result<Group<'_>> {
-        let group = self.group(stone.footer()?.header.salt, at);
-        let group = group.ok_or_else(|| stone.damaged(at, "there is no group of records where one should be"))?;
-        if group.intact { Ok(group) } else { Err(stone.damaged(at, "a group of records fails its checksum")) }
+        self.view().intact(stone, at)
     }
 
     /// The group at a file offset, checked, with its records as they were before they were packed.
@@ -158,21 +216,12 @@ impl Window {
 
     /// The record at a place, for a window that is not needed any more.
     pub(super) fn into_record(self, stone: &Stone, place: Place) -> Result<StoneRecord> {
-        let (at, number) = (place.group(), place.number());
-        let group = self.intact(stone, at)?;
-        let base_time = stone.footer()?.header.base_time;
-        let missing = || stone.damaged(at, "a group does not hold a record that it should");
-        if group.packed {
-            let codes = group.codes().nth(number).flatten();
-            let record = codes.and_then(|codes| stone.symbols()?.unpack(codes, |record| Arc::<[u8]>::from(record)));
-            let record = record.ok_or_else(missing)?;
-            let (entry, end) = nth_entry(&record, base_time, 0).ok_or_else(missing)?;
-            let parts = Parts::of(&entry, end);
-            return Ok(StoneRecord { bytes: Bytes::Copied(record), parts });
-        }
-        let (entry, end) = nth_entry(group.body, base_time, number).ok_or_else(missing)?;
-        let parts = Parts::of(&entry, (at - self.origin) as usize + group.body_at + end);
-        Ok(StoneRecord { bytes: self.bytes, parts })
+        let found = self.view().look_at(stone, place, |entry, lies| match lies {
+            Lies::Here(end) => (Parts::of(entry, end), None),
+            Lies::Unpacked(record) => (Parts::of(entry, record.len()), Some(Arc::from(record))),
+        });
+        let (parts, unpacked) = found?;
+        Ok(StoneRecord { bytes: unpacked.map_or(self.bytes, Bytes::Copied), parts })
     }
 
     /// Where the parts of the record are that begins so many bytes behind the first of the group's records.
