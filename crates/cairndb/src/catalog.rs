@@ -126,13 +126,10 @@ impl Catalog {
                 let dropped = dropped.ok_or_else(|| frame.unreadable("drops a table that was never defined"))?;
                 return Ok(Some(dropped));
             }
-            Item::DefineDictionary { revision, dictionary } => {
-                learn(Arc::make_mut(&mut self.dictionaries), revision, dictionary)
-                    .ok_or_else(|| frame.unreadable("defines a dictionary out of turn"))?
-            }
+            Item::DefineDictionary { revision, dictionary } => learn(&mut self.dictionaries, revision, dictionary)
+                .ok_or_else(|| frame.unreadable("defines a dictionary out of turn"))?,
             Item::DefineShape { number, shape } => {
-                let learned = learn(Arc::make_mut(&mut self.shapes), number, shape);
-                learned.ok_or_else(|| frame.unreadable("defines a shape out of turn"))?
+                learn(&mut self.shapes, number, shape).ok_or_else(|| frame.unreadable("defines a shape out of turn"))?
             }
         }
         Ok(None)
@@ -218,12 +215,13 @@ impl Target<'_> {
     }
 }
 
-/// Adds a definition, which is either the next one or the same as the one that is known under its number.
-fn learn<T: PartialEq>(known: &mut Vec<Arc<T>>, number: u32, definition: T) -> Option<()> {
+/// Adds a definition, which is either the next one or the same as the one that is known under its number. Most are known,
+/// since each checkpoint repeats them, and only a new one copies the list that others look at.
+fn learn<T: PartialEq>(known: &mut Arc<Vec<Arc<T>>>, number: u32, definition: T) -> Option<()> {
     match known.get(number as usize) {
         Some(known) => (**known == definition).then_some(()),
         None if number as usize == known.len() => {
-            known.push(Arc::new(definition));
+            Arc::make_mut(known).push(Arc::new(definition));
             Some(())
         }
         None => None,
@@ -236,13 +234,13 @@ mod tests {
 
     #[test]
     fn a_definition_is_the_next_one_or_one_that_is_known() {
-        let mut known = Vec::new();
+        let mut known = Arc::default();
         assert_eq!(learn(&mut known, 1, "b"), None);
         assert_eq!(learn(&mut known, 0, "a"), Some(()));
         assert_eq!(learn(&mut known, 0, "a"), Some(()));
         assert_eq!(learn(&mut known, 0, "b"), None);
         assert_eq!(learn(&mut known, 2, "c"), None);
         assert_eq!(learn(&mut known, 1, "b"), Some(()));
-        assert_eq!(known, [Arc::new("a"), Arc::new("b")]);
+        assert_eq!(*known, [Arc::new("a"), Arc::new("b")]);
     }
 }

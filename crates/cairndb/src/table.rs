@@ -74,7 +74,7 @@ impl Levels {
         if let Some(held) = self.memtables().find_map(|memtable| memtable.get(key, sequence)) {
             return Ok((Some(Found::Held(held.clone())), 0));
         }
-        let (found, asked) = self.find_stored(key)?;
+        let (found, asked) = self.find_stored(key, |stone, hash| stone.get(key, hash))?;
         Ok((found.map(Found::Stored), asked))
     }
 
@@ -88,18 +88,10 @@ impl Levels {
         if let Some(held) = self.memtables().find_map(|memtable| memtable.get(key, sequence)) {
             return Ok((Some(show(&held.entry(key))), 0));
         }
-        if self.stones.is_empty() {
-            return Ok((None, 0));
-        }
-        let hash = key_hash(key);
-        let (mut show, mut asked) = (Some(show), 0);
-        for layer in &self.stones {
-            asked += 1;
-            if let Some(seen) = layer.stone.show(key, hash, |entry| show.take().map(|show| show(entry)))? {
-                return Ok((seen, asked));
-            }
-        }
-        Ok((None, asked))
+        let mut show = Some(show);
+        let look = |stone: &Arc<Stone>, hash| stone.show(key, hash, |entry| show.take().map(|show| show(entry)));
+        let (seen, asked) = self.find_stored(key, look)?;
+        Ok((seen.flatten(), asked))
     }
 
     /// The newest meta data under `key`, whatever its commit, and the length of the value.
@@ -107,10 +99,16 @@ impl Levels {
         if let Some(found) = self.memtables().find_map(|memtable| memtable.newest_meta(key)) {
             return Ok(Some(found));
         }
-        Ok(self.find_stored(key)?.0.map(|record| (*record.meta(), record.value().len())))
+        let look = |stone: &Arc<Stone>, hash| stone.show(key, hash, |entry| (entry.meta, entry.value.len()));
+        Ok(self.find_stored(key, look)?.0)
     }
 
-    fn find_stored(&self, key: &[u8]) -> Result<(Option<StoneRecord>, u32)> {
+    /// What `look` finds in the newest stone that has the key, whose hash it is told; and how many were asked.
+    fn find_stored<T>(
+        &self,
+        key: &[u8],
+        mut look: impl FnMut(&Arc<Stone>, u64) -> Result<Option<T>>,
+    ) -> Result<(Option<T>, u32)> {
         if self.stones.is_empty() {
             return Ok((None, 0));
         }
@@ -118,8 +116,8 @@ impl Levels {
         let mut asked = 0;
         for layer in &self.stones {
             asked += 1;
-            if let Some(record) = layer.stone.get(key, hash)? {
-                return Ok((Some(record), asked));
+            if let Some(found) = look(&layer.stone, hash)? {
+                return Ok((Some(found), asked));
             }
         }
         Ok((None, asked))
