@@ -73,6 +73,12 @@ function promiseTable(results) {
   return rows.length === 0 ? 'Nothing of what this run measured.' : table([['promise', 'measured', ''], ...rows]);
 }
 
+function disturbedText({ limit, repeated, left }) {
+  const share = `more than ${limit * 100} % of the processors`;
+  return `What was measured while other guests of the machine had ${share} was measured again, ${repeated} times
+altogether; of ${left} figures no measurement was undisturbed.`;
+}
+
 /** @param {(theme: string) => string | false} plotOf the file of a theme's plot, if it has one */
 export function report(results, plotOf) {
   const { cases, rounds, stores, unavailable } = results;
@@ -84,6 +90,7 @@ export function report(results, plotOf) {
 The median of ${rounds} rounds, and how far the farthest round is from it. Every figure comes from a process of its own,
 after a warm-up; the stores take turns; what a store then holds was compared with what was written. Rates are operations
 per second, and more is better; of everything else less is better. Every ratio above 1 says that CairnDB is ahead.
+${disturbedText(results.disturbed)}
 
 Node.js ${process.versions.node}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model.trim()}, ${new Date().toISOString().slice(0, 10)}
 

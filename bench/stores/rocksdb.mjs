@@ -15,5 +15,10 @@ export async function open(directory, { level, kind, module }) {
   const db = new RocksLevel(directory, { valueEncoding: encodingOf(kind) });
   await db.open();
   const store = { ...levelStore(db, level), get: (key) => db.get(key).catch(missing) };
+  if (level === 'full') {
+    // Its `put` and `del` drop their options, so that `sync: true` syncs nothing there; its `batch` heeds them.
+    store.write = (key, value) => store.writeBatch([[key, value]]);
+    store.delete = (key) => db.batch([{ type: 'del', key }], { sync: true });
+  }
   return { ...store, table: prefixed(store) };
 }
