@@ -74,9 +74,8 @@ function promiseTable(results) {
 }
 
 function disturbedText({ limit, repeated, left }) {
-  const share = `more than ${limit * 100} % of the processors`;
-  return `What was measured while other guests of the machine had ${share} was measured again, ${repeated} times
-altogether; of ${left} figures no measurement was undisturbed.`;
+  return `What was measured while other guests of the machine had more than ${limit * 100} % of its processors was measured
+again, ${repeated} times altogether; ${left} figures are from such times all the same.`;
 }
 
 /** @param {(theme: string) => string | false} plotOf the file of a theme's plot, if it has one */

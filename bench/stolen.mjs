@@ -27,12 +27,7 @@ export function watchStolen() {
   return () => {
     if (before === undefined) return 0;
     const passed = times().map((time, index) => time - before[index]);
-    return (
-      passed[STEAL] /
-      Math.max(
-        1,
-        passed.reduce((sum, time) => sum + time),
-      )
-    );
+    const all = passed.reduce((sum, time) => sum + time);
+    return all === 0 ? 0 : passed[STEAL] / all;
   };
 }
