@@ -302,11 +302,11 @@ export const defects = [
   {
     name: 'a code without a symbol stands for nothing instead of being damage',
     file: source('stone/symbols.rs'),
-    from: `            if *len == 0 {
-                return None;
-            }
-`,
-    to: '',
+    from: `        let (byte, rest) = rest.split_first().filter(|_| *code == ESCAPE)?;`,
+    to: `        if *code != ESCAPE {
+            return Some(rest);
+        }
+        let (byte, rest) = rest.split_first()?;`,
     test: stone,
   },
   {
