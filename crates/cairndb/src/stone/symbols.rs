@@ -102,7 +102,7 @@ impl Symbols {
             let (mut end, mut seen) = (0, 0);
             for code in step {
                 let Symbol { value, len } = self.symbol(*code);
-                // What is cut off is 0, as long as they do: so it is seen without a comparison that this is inside.
+                // No symbol begins behind this: the remainder is `end` itself, and the compiler sees that it is inside.
                 let from = end % (STEP * LONGEST);
                 place.get_mut(from..from + LONGEST)?.copy_from_slice(&value.to_le_bytes());
                 end += usize::from(len);
