@@ -7,7 +7,7 @@ import { prepare } from './installed.mjs';
 import { watchStolen } from './stolen.mjs';
 import { stores } from './stores/catalog.mjs';
 
-/** A measurement is made again if others had more than this share of the processors meanwhile, at most so often. */
+/** A measurement is made again if others had more than this share of the processors meanwhile, up to so many in all. */
 const STOLEN = 0.02;
 const TRIES = 3;
 

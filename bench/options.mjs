@@ -10,7 +10,7 @@ const HELP = `Compares CairnDB with other databases for Node.js, and with what b
 store in a process of its own, for about a second after a warm-up, in 3 rounds in which the stores take turns; what a
 store then holds is compared with what was written.
 
-  npm run bench                       what the README promises, with 100,000 records (1,000,000 to open): 30 to 40 minutes
+  npm run bench                       what the README promises, with 100,000 records (1,000,000 to open): 45 minutes or more
   npm run bench -- --quick            the most telling part of it with 10,000 records, in under 3 minutes
   npm run bench -- --full             every workload: over an hour
   npm run bench -- --only <text>      every workload that has this in its name, title or theme, as in --only ycsb

@@ -97,7 +97,7 @@ impl Symbols {
     fn unpack_to(&self, mut codes: &[u8], out: &mut [u8]) -> Option<usize> {
         let mut at = 0;
         while let Some((step, behind)) = codes.split_first_chunk::<STEP>() {
-            // As if all stood for symbols, without asking each.
+            // As if all stood for symbols, without asking each. So many codes are left, so there is room for all of it.
             let place = out.get_mut(at..)?.first_chunk_mut::<{ (STEP + 1) * LONGEST }>()?;
             let (mut end, mut seen) = (0, 0);
             for code in step {
