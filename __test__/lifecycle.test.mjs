@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import timers from 'node:timers';
 import { setTimeout } from 'node:timers/promises';
 import { CairnDB } from 'cairndb';
 import { collect, newDirectory, onEnd, open, openAt, rejects, throws } from './helpers.mjs';
@@ -231,6 +233,23 @@ test('once writes have reached the disk nothing keeps the event loop turning', a
   // What was begun while the last one waited ends by itself.
   await setTimeout(20);
   assert.equal(isTurning(), false);
+});
+
+test('durable writes are settled though the event loop never gets to look', async (t) => {
+  const db = await open(t, { durability: 'full' });
+  const { setImmediate } = timers;
+  const replace = (immediate) => {
+    timers.setImmediate = immediate;
+    syncBuiltinESMExports();
+  };
+  onEnd(t, () => replace(setImmediate));
+  let asked = 0;
+  t.mock.method(performance, 'now', () => 0);
+  replace(() => {
+    asked += 1;
+  });
+  for (let n = 0; n < 5; n += 1) await db.write('t', 'k', n);
+  assert.equal(asked, 1);
 });
 
 for (const [disk, wait] of [

@@ -83,6 +83,34 @@ test('commit says what became of each operation, unless all of them have written
   ]);
 });
 
+test('settle tells what is done without a turn of the event loop, and nothing twice', async (t) => {
+  const later = [];
+  const handle = openSync(t, newDirectory(t), later);
+  const [put, remove] = [request('k', Buffer.from('v')), request('none')];
+  const tickets = [put, remove].map((bytes) => handle.commit(bytes, bytes.length, FULL));
+  const settled = [];
+  while (settled.length < tickets.length) handle.settle((...outcome) => settled.push(outcome));
+  assert.deepEqual(settled, [
+    [null, tickets[0], null],
+    [null, tickets[1], Float64Array.of(0)],
+  ]);
+  handle.closeSync();
+  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+  assert.deepEqual(later, []);
+});
+
+test('what settle was not asked for is settled by itself, though a settle has found nothing', async (t) => {
+  const settled = [];
+  const handle = openSync(t, newDirectory(t), settled);
+  const put = request('k', Buffer.from('v'));
+  for (let round = 0; round < 20; round += 1) {
+    const ticket = handle.commit(put, put.length, FULL);
+    handle.settle((...outcome) => settled.push(outcome));
+    while (settled.length === 0) await new Promise(setImmediate);
+    assert.deepEqual(settled.splice(0), [[null, ticket, null]]);
+  }
+});
+
 test('closeSync does what is queued, and those who close as well are told', async (t) => {
   const directory = newDirectory(t);
   const handle = openSync(t, directory);

@@ -57,6 +57,7 @@ pub(crate) fn make(env: &Env, queue: Arc<Queue>) -> Result<Object<'_>> {
     handle.object.set_named_property("get", Raw(get))?;
     handle.add("commit", commit)?;
     handle.add("commitSync", commit_sync)?;
+    handle.add("settle", settle)?;
     handle.add("getMany", get_many)?;
     handle.add("getRecord", get_record)?;
     handle.add("has", has)?;
@@ -159,6 +160,10 @@ fn commit(call: Call<'_>) -> Result<Answer<Committed>> {
 
 fn commit_sync(call: Call<'_>) -> Result<Answer<Outcomes>> {
     call.committing(|request, durability| call.share.queue().commit_sync(request, durability))
+}
+
+fn settle(call: Call<'_>) -> Result<()> {
+    call.share.queue().settle(call.arguments.env, &call.argument(0)?)
 }
 
 fn level(number: u32) -> Outcome<Durability> {

@@ -10,29 +10,36 @@ use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use cairndb::{Database, Durability};
-use napi::Env;
 use napi::bindgen_prelude::ToNapiValue;
+use napi::{Env, Result};
 
 use crate::failure::{Failure, Outcome, guarded};
 use crate::jobs::{self, Job, Unsynced};
 use crate::promise::Deferred;
 use crate::registry::Lease;
 use crate::request;
-use crate::settle::{Settled, Settler};
+use crate::settle::{SettleFunction, Settled, Settler};
 use crate::sync::{Lock, wait_while};
 use crate::values::Outcomes;
 
 /// The largest request that is done at once, in bytes: about what can be appended without the event loop noticing.
 const SMALL: usize = 256 << 10;
 
+/// How long the thread stays awake when there is no job. Who awaits each durable write comes with the next one within
+/// half of it, and to wake the thread for that takes a tenth of a quick disk's sync.
+const AWAKE: Duration = Duration::from_micros(30);
+
 pub(crate) struct Queue {
     engine: Database,
     settler: Settler,
     state: Lock<State>,
-    /// Wakes the thread for its jobs, and others for what it has done.
+    /// Wakes the thread for its jobs, if it sleeps, and others for what it has done.
     changed: Condvar,
+    /// There are jobs. Changed with `state` only; a hint for who does not hold it.
+    has_jobs: AtomicBool,
     /// How many queued jobs later writes and reads have to wait for. Only the thread of the environment adds to them.
     ahead: AtomicUsize,
     /// Nothing more is accepted.
@@ -47,6 +54,8 @@ struct State {
     jobs: VecDeque<Job>,
     tickets: u64,
     has_thread: bool,
+    /// The thread has to be woken for a job.
+    sleeps: bool,
     lease: Option<Lease>,
     released: Option<Outcome<()>>,
     /// Who waits for the release.
@@ -68,11 +77,13 @@ impl Queue {
                 jobs: VecDeque::new(),
                 tickets: 0,
                 has_thread: false,
+                sleeps: false,
                 lease: Some(lease),
                 released: None,
                 closers: Vec::new(),
             }),
             changed: Condvar::new(),
+            has_jobs: AtomicBool::new(false),
             ahead: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
             exiting: AtomicBool::new(false),
@@ -142,6 +153,11 @@ impl Queue {
         }
         self.in_memory.store(true, Ordering::Release);
         asked
+    }
+
+    /// Tells `settle` what became of the groups that are done.
+    pub(crate) fn settle(&self, env: &Env, settle: &SettleFunction<'_>) -> Result<()> {
+        self.settler.report_now(env, settle)
     }
 
     /// Drops a table in its turn; `deferred` is told once that is on the disk. Later writes and reads wait for the drop, but
@@ -221,8 +237,12 @@ impl Queue {
             self.ahead.fetch_add(1, Ordering::AcqRel);
         }
         state.jobs.push_back(job);
+        self.has_jobs.store(true, Ordering::Release);
+        let sleeps = state.sleeps;
         drop(state);
-        self.changed.notify_all();
+        if sleeps {
+            self.changed.notify_all();
+        }
         ticket
     }
 
@@ -245,15 +265,27 @@ impl Queue {
 
     fn run(&self) {
         loop {
-            let idle = |state: &mut State| state.jobs.is_empty() && !self.ended.load(Ordering::Acquire);
-            let mut state = wait_while(&self.changed, self.state.lock(), idle);
-            let jobs = mem::take(&mut state.jobs);
-            drop(state);
+            let jobs = self.next_jobs();
             if jobs.is_empty() {
                 return self.release();
             }
             self.work_off(jobs);
         }
+    }
+
+    /// Waits for jobs. There are none if there will be no more.
+    fn next_jobs(&self) -> VecDeque<Job> {
+        let awake = Instant::now();
+        while !self.has_jobs.load(Ordering::Acquire) && awake.elapsed() < AWAKE {
+            thread::yield_now();
+        }
+        let mut state = self.state.lock();
+        state.sleeps = true;
+        let idle = |state: &mut State| state.jobs.is_empty() && !self.ended.load(Ordering::Acquire);
+        state = wait_while(&self.changed, state, idle);
+        state.sleeps = false;
+        self.has_jobs.store(false, Ordering::Release);
+        mem::take(&mut state.jobs)
     }
 
     fn work_off(&self, jobs: VecDeque<Job>) {

@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use napi::bindgen_prelude::{FnArgs, Function, FunctionCallContext, FunctionRef};
+use napi::bindgen_prelude::{FnArgs, Function, FunctionCallContext};
 use napi::threadsafe_function::{
     ThreadsafeFunction, ThreadsafeFunctionCallMode, ThreadsafeFunctionHandle, UnknownReturnValue,
 };
@@ -17,6 +17,8 @@ use crate::values::Outcomes;
 /// The arguments of the callback: error, ticket, outcomes. The first is null if the group was done, the last if all of it was
 /// written.
 pub(crate) type Settle = FnArgs<(Option<Failure>, f64, Option<Outcomes>)>;
+
+pub(crate) type SettleFunction<'env> = Function<'env, Settle, UnknownReturnValue>;
 
 /// What became of a group.
 pub(crate) struct Settled {
@@ -38,12 +40,12 @@ struct Shared {
 }
 
 impl Settler {
-    pub(crate) fn new(env: &Env, settle: &Function<'_, Settle, UnknownReturnValue>) -> Result<Self> {
+    pub(crate) fn new(env: &Env, settle: &SettleFunction<'_>) -> Result<Self> {
         let shared = Arc::new(Shared { settled: Lock::default(), open: AtomicUsize::new(0), wake: OnceLock::new() });
         let settle = settle.create_ref()?;
         let reported = Arc::clone(&shared);
         let report = env.create_function_from_closure("settle", move |call: FunctionCallContext<'_>| {
-            reported.report(call.env, &settle)
+            reported.report(call.env, &settle.borrow_back(call.env)?)
         })?;
         // Weak: an open database does nothing by itself, so it is no reason for the process to go on.
         let wake = report.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
@@ -63,23 +65,33 @@ impl Settler {
         let mut settled = self.shared.settled.lock();
         let underway = !settled.is_empty();
         settled.extend(tickets);
-        if !underway && !settled.is_empty() {
+        let is_first = !underway && !settled.is_empty();
+        // The call takes longer than an event loop that is awake takes to look.
+        drop(settled);
+        if is_first {
             // It fails if the environment has ended, and then there is nobody to tell.
             let _told_or_gone = self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
     }
+
+    /// Reports here and now what there is to report, on the thread of the environment.
+    pub(crate) fn report_now(&self, env: &Env, settle: &SettleFunction<'_>) -> Result<()> {
+        self.shared.report(env, settle)
+    }
 }
 
 impl Shared {
-    fn report(&self, env: &Env, settle: &FunctionRef<Settle, UnknownReturnValue>) -> Result<()> {
+    fn report(&self, env: &Env, settle: &SettleFunction<'_>) -> Result<()> {
         let settled = mem::take(&mut *self.settled.lock());
+        if settled.is_empty() {
+            return Ok(());
+        }
         // Before JavaScript runs, which may get further tickets.
         if self.open.fetch_sub(settled.len(), Ordering::Relaxed) == settled.len()
             && let Some(wake) = self.wake.get().and_then(Weak::upgrade)
         {
             keep_alive(&wake, env, false);
         }
-        let settle = settle.borrow_back(env)?;
         let mut thrown = Ok(());
         for Settled { ticket, outcome } in settled {
             let (failure, outcomes) =

@@ -110,6 +110,11 @@ export interface NativeHandle {
   /** As `commit`, but waits for all that is queued, and then until the group has reached its level. */
   commitSync(request: Uint8Array, length: number, durability: Level): Outcomes;
   /**
+   * Calls `settle` now for the groups that are done and not settled, instead of later. So who looks learns it before an
+   * event loop is told.
+   */
+  settle(settle: Settle): void;
+  /**
    * Memory that both sides write to. Of a packed value that a call returns as a string, the string has its characters, and
    * the memory, from {@link MEMORY_OUT} on, for one value after the other: u32 dictionary (1 more than the number of the
    * one that maps its keys, or 0; the highest bit says that the record will expire), u32 length of the head, head.

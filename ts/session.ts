@@ -80,17 +80,17 @@ export class Group {
  */
 class Pending {
   readonly #groups = new Map<number, Group>();
-  readonly #poll = new BusyPoll();
   readonly settle: Settle = (error, ticket, outcomes) => {
     const group = this.#groups.get(ticket);
     this.#groups.delete(ticket);
     this.#poll.end();
     group?.settle(error, outcomes);
   };
+  readonly #poll = new BusyPoll(this.settle);
 
-  add(ticket: number, group: Group): void {
+  add(ticket: number, group: Group, handle: NativeHandle): void {
     this.#groups.set(ticket, group);
-    this.#poll.begin();
+    this.#poll.begin(handle);
   }
 
   /** Resolves once all of them are settled. */
@@ -235,7 +235,7 @@ export class Session {
     const mark = this.#cache?.mark();
     try {
       const result = this.#handle.commit(this.#request.bytes, this.#request.length, group.level);
-      if (typeof result === 'number') this.#pending.add(result, group);
+      if (typeof result === 'number') this.#pending.add(result, group, this.#handle);
       else {
         if (mark !== undefined && hasChanged(result)) this.#cache?.entered(mark);
         group.settle(null, result);
