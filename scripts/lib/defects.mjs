@@ -169,9 +169,16 @@ export const defects = [
   {
     name: 'a failed sync is tried again',
     file: source('journal/sync.rs'),
-    from: '                state.failed.get_or_insert(error.clone());\n            }\n        }\n        self.finished',
-    to: '            }\n        }\n        self.finished',
+    from: '                state.failed.get_or_insert(error.clone());\n            }\n        }\n        let round',
+    to: '            }\n        }\n        let round',
     test: faults,
+  },
+  {
+    name: 'nobody leads the next sync unless somebody writes again',
+    file: source('journal/sync.rs'),
+    from: 'self.end_of(round + 1).notify_one();',
+    to: '{}',
+    test: ['-p', 'cairndb-schedules'],
   },
   {
     name: 'a journal whose write failed is written on',

@@ -1,7 +1,8 @@
 //! Group commit: one sync serves all who wait for one.
 //!
 //! Whoever finds nobody syncing leads: it syncs without holding the lock, so that others append meanwhile and wait
-//! for the next round. A follower looks, when it wakes, whether its bytes are already on the disk.
+//! for the next round. When it is done it wakes those whose bytes are on the disk now, and one of the others, who leads
+//! next: to wake all of them would wake most of them twice.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +34,8 @@ pub(crate) struct Syncer {
     env: Arc<dyn Env>,
     directory: PathBuf,
     state: Mutex<State>,
-    finished: Condvar,
+    /// Where one waits for the end of a round: by turns, since those of two rounds wait at a time.
+    finished: [Condvar; 2],
     syncs: AtomicU64,
 }
 
@@ -43,7 +45,10 @@ struct State {
     written: u64,
     /// What is on the disk.
     durable: u64,
+    /// Somebody brings what was written before `target` to the disk. He ends the round of this number.
     leading: bool,
+    round: usize,
+    target: u64,
     /// The segments that may have bytes that are not on the disk, oldest first; the last one is being appended to.
     open: Vec<Arc<Segment>>,
     /// Once a sync fails the pages that it was to write may be gone, and a later sync can claim success for them.
@@ -52,7 +57,7 @@ struct State {
 
 impl Syncer {
     pub(crate) fn new(env: Arc<dyn Env>, directory: PathBuf) -> Self {
-        Syncer { env, directory, state: Mutex::default(), finished: Condvar::new(), syncs: AtomicU64::new(0) }
+        Syncer { env, directory, state: Mutex::default(), finished: Default::default(), syncs: AtomicU64::new(0) }
     }
 
     /// Says that bytes up to `position` were handed to the operating system.
@@ -88,7 +93,7 @@ impl Syncer {
     /// Stops the journal for good: what it says on disk is no longer certain.
     pub(crate) fn fail(&self, error: Error) {
         self.state.lock().failed.get_or_insert(error);
-        self.finished.notify_all();
+        self.finished.iter().for_each(Condvar::notify_all);
     }
 
     /// Lets the segments go. What was not synced by now never will be, and `error` says so to whoever waits for it.
@@ -121,10 +126,13 @@ impl Syncer {
             if !state.leading {
                 break;
             }
-            self.finished.wait(&mut state);
+            let round = state.round + usize::from(ticket.0 > state.target);
+            state = self.end_of(round).wait(state);
         }
         state.leading = true;
         let target = state.written;
+        state.round += 1;
+        state.target = target;
         let segments = state.open.clone();
         drop(state);
 
@@ -143,8 +151,20 @@ impl Syncer {
                 state.failed.get_or_insert(error.clone());
             }
         }
-        self.finished.notify_all();
+        let round = state.round;
+        drop(state);
+        self.end_of(round).notify_all();
+        if outcome.is_ok() {
+            self.end_of(round + 1).notify_one();
+        } else {
+            self.end_of(round + 1).notify_all();
+        }
         outcome
+    }
+
+    fn end_of(&self, round: usize) -> &Condvar {
+        let [even, odd] = &self.finished;
+        if round.is_multiple_of(2) { even } else { odd }
     }
 
     /// Oldest first: a frame may claim that bytes of its own segment are on the disk, which has to mean that all

@@ -3,13 +3,15 @@
 //!
 //! What threads of the engine meet at comes from here. Figures that nothing depends on may be ordinary atomics.
 
+mod locks;
 #[cfg(feature = "schedules")]
 mod scheduled;
+
+pub(crate) use locks::{Condvar, Mutex, MutexGuard};
 
 #[cfg(not(feature = "schedules"))]
 pub(crate) use {
     arc_swap::ArcSwap,
-    parking_lot::{Condvar, Mutex, MutexGuard},
     std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize},
 };
 
@@ -22,6 +24,6 @@ pub(crate) type Loaded<T> = std::sync::Arc<T>;
 
 #[cfg(feature = "schedules")]
 pub(crate) use {
-    scheduled::{ArcSwap, Condvar, Mutex, MutexGuard},
+    scheduled::ArcSwap,
     shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize},
 };

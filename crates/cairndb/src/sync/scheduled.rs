@@ -1,60 +1,8 @@
-//! The locks of the engine, made of Shuttle's: at each use another thread may get its turn.
+//! What is made of the locks of the scheduler, for what the others get from a library.
 
-use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use shuttle::sync;
-
-/// As that of `parking_lot`: no poison.
-#[derive(Default)]
-pub(crate) struct Mutex<T>(sync::Mutex<T>);
-
-/// Empty only while its owner waits for a condition.
-pub(crate) struct MutexGuard<'a, T>(Option<sync::MutexGuard<'a, T>>);
-
-impl<T> Mutex<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Mutex(sync::Mutex::new(value))
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        MutexGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
-    }
-}
-
-impl<T> Deref for MutexGuard<'_, T> {
-    type Target = T;
-
-    #[allow(clippy::expect_used, reason = "nobody sees the guard of somebody who waits")]
-    fn deref(&self) -> &T {
-        self.0.as_deref().expect("nobody waits")
-    }
-}
-
-impl<T> DerefMut for MutexGuard<'_, T> {
-    #[allow(clippy::expect_used, reason = "nobody sees the guard of somebody who waits")]
-    fn deref_mut(&mut self) -> &mut T {
-        self.0.as_deref_mut().expect("nobody waits")
-    }
-}
-
-pub(crate) struct Condvar(sync::Condvar);
-
-impl Condvar {
-    pub(crate) fn new() -> Self {
-        Condvar(sync::Condvar::new())
-    }
-
-    pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-        if let Some(held) = guard.0.take() {
-            guard.0 = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
-        }
-    }
-
-    pub(crate) fn notify_all(&self) {
-        self.0.notify_all();
-    }
-}
+use super::Mutex;
 
 /// As that of `arc_swap`: loads and swaps are one step each.
 pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
