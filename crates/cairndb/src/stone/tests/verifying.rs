@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::super::verify::Damage;
 use super::*;
-use crate::codec::sha256;
+use crate::codec::{Reader, sha256};
 use crate::stone::format::{FOOTER_LEN, Footer, LINE, checksum};
 
 const PATH: &str = "1.stone";
@@ -86,7 +86,9 @@ fn a_damaged_group_costs_its_records_and_no_others() {
     let (env, info, mut bytes) = packed();
     let stone = open(&env, Path::new(PATH), &info, Access::Mapped);
     let start = stone.footer().unwrap().data_start as usize;
-    let second = (start + 5 + usize::from(bytes[start + 4] >> 1)).next_multiple_of(4);
+    let mut group = Reader::new(&bytes[start + 4..]);
+    let len = (group.varint().unwrap() >> 1) as usize;
+    let second = (start + 4 + group.position() + len).next_multiple_of(4);
     bytes[second + 20] ^= 1;
     let lost = lost(&env, &info, bytes);
     let [(at, Lost::Between { after: Some(after), before: Some(before), likely: None })] = lost.as_slice() else {
