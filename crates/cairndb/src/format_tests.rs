@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use document::{Document, anchor, code, parse_hex};
 use fixture::{Fixture, everything, example, open_copy};
-use reader::{Files, read_database, sha256};
+use reader::{Files, read_database, region_digest, sha256};
 
 use crate::packed::{self, Shape};
 use crate::{
@@ -147,6 +147,7 @@ fn the_checks_are_those_of_their_specifications() {
         let result = match row["check"].as_str() {
             "CRC-32C" => hex(&crc32c::crc32c(input).to_be_bytes()),
             "SHA-256" => hex(&sha256(input)),
+            "region digest" => hex(&region_digest(input)),
             "XXH3-64, seed 0" => hex(&xxh3_64_with_seed(input, 0).to_be_bytes()),
             "XXH3-64, seed 1" => hex(&xxh3_64_with_seed(input, 1).to_be_bytes()),
             other => panic!("what is {other}?"),

@@ -106,6 +106,10 @@ pub(super) fn sha256(bytes: &[u8]) -> Vec<u8> {
     Sha256::digest(bytes).to_vec()
 }
 
+pub(super) fn region_digest(bytes: &[u8]) -> Vec<u8> {
+    sha256(&bytes.chunks(4096).flat_map(sha256).collect::<Vec<u8>>())
+}
+
 /// `Err(complaint)` unless it holds.
 pub(super) fn ensure(holds: bool, complaint: &str) -> Outcome<()> {
     if holds { Ok(()) } else { Err(complaint.into()) }

@@ -3,7 +3,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::document::{Document, Struct};
-use super::reader::{Cursor, Outcome, Stored, ensure, read_record, sha256};
+use super::reader::{Cursor, Outcome, Stored, ensure, read_record, region_digest, sha256};
 
 struct Stone<'d> {
     document: &'d Document,
@@ -31,7 +31,7 @@ pub(super) fn read_stone(document: &Document, bytes: &[u8], entry: &Struct<'_>, 
         *place = at;
         let len = stone.footer.number(&format!("{name} length"))?;
         let region = Cursor::new(bytes, at).take(len)?;
-        ensure(sha256(region) == stone.footer.bytes(&format!("{name} digest"))?, "a region fails its digest")?;
+        ensure(region_digest(region) == stone.footer.bytes(&format!("{name} digest"))?, "a region fails its digest")?;
         at += len;
     }
     let [_, index, blocks, expirations] = regions;

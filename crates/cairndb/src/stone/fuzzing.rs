@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::digest::region_digest;
 use super::format::{ALIGNMENT, CHECKSUM, FOOTER_LEN, HEADER_LEN, LINE, SEALED, checksum};
 use super::symbols::Symbols;
 use super::{Access, BlockCache, Packer, Seek, Stone, StoneInfo, StoneRecord, StoneWriter, key_hash};
@@ -42,7 +43,7 @@ pub(crate) fn mend(file: &mut [u8]) -> Option<StoneInfo> {
         if region > 0 {
             mend_lines(bytes, start as u64, salt);
         }
-        *footer.get_mut(field + 8..)?.first_chunk_mut()? = sha256(bytes);
+        *footer.get_mut(field + 8..)?.first_chunk_mut()? = region_digest(bytes);
         start += len;
     }
     let digest = sha256(footer.get(..SEALED)?);

@@ -7,6 +7,7 @@
 mod blocks;
 mod crc;
 mod cursor;
+mod digest;
 mod expirations;
 mod fences;
 mod format;
@@ -14,6 +15,8 @@ mod format;
 pub(crate) mod fuzzing;
 mod group;
 mod index;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod place;
 mod reader;
 mod record;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use super::blocks;
+use super::digest::RegionDigest;
 use super::expirations::Due;
 use super::format::{Footer, LINE, Region};
 use super::group::{Group, entries, only_key};
@@ -108,16 +107,16 @@ impl Check<'_> {
 
     fn digest(&mut self, region: &Region) -> Result<()> {
         let end = region.offset + region.len;
-        let mut sha = Sha256::new();
+        let mut digest = RegionDigest::default();
         let mut at = region.offset;
         while at < end {
             let to = end.min(at + CHUNK);
             self.progress.advance((to - at) / 2)?;
             let Some(bytes) = self.result(at, self.stone.read(at, to)) else { return Ok(()) };
-            sha.update(&bytes);
+            digest.update(&bytes);
             at = to;
         }
-        if <[u8; 32]>::from(sha.finalize()) != region.digest {
+        if digest.finish() != region.digest {
             let what = format!("the region {} does not match its digest", region.name);
             self.damaged(region.offset, &what, Lost::Nothing);
         }

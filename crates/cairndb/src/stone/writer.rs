@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::StoneInfo;
+use super::digest::RegionDigest;
 use super::expirations::Due;
 use super::format::{
     ALIGNMENT, CHECKSUM, Footer, Header, LINE, OFFSET_LIMIT, PAYLOAD, REGIONS, Region, checksum, put_u40, slot_for,
@@ -186,13 +185,13 @@ struct Output {
     buffer: Vec<u8>,
     written: u64,
     region: u64,
-    digest: Sha256,
+    digest: RegionDigest,
 }
 
 impl Output {
     fn new(file: Box<dyn File>, path: &Path, salt: u32) -> Output {
         let (path, buffer) = (path.to_path_buf(), Vec::new());
-        Output { file, path, salt, buffer, written: 0, region: 0, digest: Sha256::new() }
+        Output { file, path, salt, buffer, written: 0, region: 0, digest: RegionDigest::default() }
     }
 
     fn position(&self) -> u64 {
@@ -269,6 +268,6 @@ impl Output {
     fn seal(&mut self, name: &'static str) -> Result<Region> {
         self.write()?;
         let offset = std::mem::replace(&mut self.region, self.written);
-        Ok(Region { name, offset, len: self.written - offset, digest: self.digest.finalize_reset().into() })
+        Ok(Region { name, offset, len: self.written - offset, digest: self.digest.finish() })
     }
 }

@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use super::super::verify::Damage;
 use super::*;
-use crate::codec::{Reader, sha256};
+use crate::codec::Reader;
+use crate::stone::digest::region_digest;
 use crate::stone::format::{FOOTER_LEN, Footer, LINE, checksum};
 
 const PATH: &str = "1.stone";
@@ -212,7 +213,7 @@ fn wrong(err: impl FnOnce(&mut Vec<u8>, &mut Footer)) -> Vec<(String, Lost)> {
     }
     let Footer { data, index, blocks, expirations, .. } = &mut footer;
     for region in [data, index, blocks, expirations] {
-        region.digest = sha256(&bytes[region.offset as usize..][..region.len as usize]);
+        region.digest = region_digest(&bytes[region.offset as usize..][..region.len as usize]);
     }
     let (end, digest) = footer.encode();
     bytes.splice((info.size - FOOTER_LEN) as usize.., end);

@@ -75,5 +75,5 @@ fn the_format_has_not_changed() {
     assert_eq!(&bytes[..12], b"CAIRNSTN\x01\0\0\0");
     assert_eq!(&bytes[bytes.len() - 8..], b"CAIRNEND");
     let hex: String = sha256(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!((info.size, hex.as_str()), (2336, "b8b17c5c2b95a67aa1cc642734cd441fb9bb93a26016e3d2b9f71904ff350cbf"));
+    assert_eq!((info.size, hex.as_str()), (2336, "041f6cb8b7bc4b96497fe6594a6f0757ceb72fa1217defaa83cc6cc367d18c6b"));
 }
