@@ -70,6 +70,8 @@ pub(crate) struct Inner {
     /// The stones that somebody may be reading, by number.
     pub(crate) stones: Mutex<HashMap<u64, Weak<Stone>>>,
     pub(crate) scheduled: Scheduled,
+    /// The last commit when somebody began to wait until nobody writes.
+    pub(crate) last_seen: AtomicU64,
     pub(crate) counters: Counters,
     /// Why background work failed, by lane, until work of that lane succeeds.
     pub(crate) background_errors: Mutex<HashMap<Lane, Error>>,
@@ -89,6 +91,7 @@ pub(crate) struct Scheduled {
     pub(crate) sync: AtomicBool,
     pub(crate) checkpoint: AtomicBool,
     pub(crate) merge: AtomicBool,
+    pub(crate) idle_merge: AtomicBool,
     pub(crate) reclaim: AtomicBool,
     pub(crate) sweep: AtomicBool,
 }

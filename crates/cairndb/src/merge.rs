@@ -9,7 +9,7 @@ use crate::env::Lane;
 use crate::error::{Code, Error, Result};
 use crate::inner::{Inner, RETRY};
 use crate::manifest::StoneEntry;
-use crate::plan::plan_merge;
+use crate::plan::{plan_idle_merge, plan_merge};
 use crate::progress::Progress;
 use crate::range::Bounds;
 use crate::runs::{Merged, Run};
@@ -74,6 +74,9 @@ fn merge_into(
     Ok(records)
 }
 
+/// Nobody writes if nobody has for so long.
+const IDLE: Duration = Duration::from_secs(10);
+
 impl Inner {
     pub(crate) fn schedule_merge(self: &Arc<Self>) {
         self.schedule_merge_after(Duration::ZERO);
@@ -86,9 +89,37 @@ impl Inner {
             delay,
             |inner| {
                 let outcome = inner.merge_all(plan_merge, &Progress::default());
-                // Else what failed would be told until the next flush, which may never come. Damage stays what it is.
-                if outcome.as_ref().is_err_and(|error| matches!(error.code(), Code::Full | Code::Io)) {
+                // Else what failed would be told until the next flush, which may never come.
+                if outcome.as_ref().is_err_and(is_passing) {
                     inner.schedule_merge_after(RETRY);
+                }
+                if outcome.is_ok() {
+                    inner.schedule_idle_merge();
+                }
+                inner.note_background(Lane::Merge, outcome);
+            },
+        );
+    }
+
+    /// Merges more than it must once nobody has written for a while: the small stone that a load leaves upon the large one
+    /// would otherwise be looked into by everybody who reads from then on. Called on the lane of merges alone.
+    fn schedule_idle_merge(self: &Arc<Self>) {
+        let wants = |table: &Arc<Table>| plan_idle_merge(&contents(&table.levels.load().stones)).is_some();
+        if self.scheduled.idle_merge.load(Ordering::Acquire) || !self.tables().iter().any(wants) {
+            return;
+        }
+        self.last_seen.store(self.visible.load(Ordering::Acquire), Ordering::Release);
+        self.schedule(
+            |jobs| &jobs.idle_merge,
+            Lane::Merge,
+            IDLE,
+            |inner| {
+                if inner.visible.load(Ordering::Acquire) != inner.last_seen.load(Ordering::Acquire) {
+                    return inner.schedule_idle_merge();
+                }
+                let outcome = inner.merge_all(plan_idle_merge, &Progress::default());
+                if outcome.as_ref().is_err_and(is_passing) {
+                    inner.schedule_idle_merge();
                 }
                 inner.note_background(Lane::Merge, outcome);
             },
@@ -107,8 +138,7 @@ impl Inner {
         for table in self.tables() {
             while !table.dropped.load(Ordering::Acquire) {
                 let stones = table.levels.load().stones.clone();
-                let sizes: Vec<u64> = stones.iter().map(|layer| layer.stone.info().content).collect();
-                let Some(range) = plan(&sizes) else { break };
+                let Some(range) = plan(&contents(&stones)) else { break };
                 let bottom = range.end == stones.len();
                 let run = stones.get(range).unwrap_or_default();
                 self.merge(&table, run, bottom, progress)?;
@@ -185,6 +215,16 @@ impl Inner {
             let _left_for_the_next_open = self.env.remove(&stone_path(&self.directory, number));
         }
     }
+}
+
+/// Whether what failed may succeed later. Damage stays what it is.
+fn is_passing(error: &Error) -> bool {
+    matches!(error.code(), Code::Full | Code::Io)
+}
+
+/// What the stones of a stack hold, in bytes.
+fn contents(stones: &[Layer]) -> Vec<u64> {
+    stones.iter().map(|layer| layer.stone.info().content).collect()
 }
 
 /// Replaces the items that `is_old` names, which stand together, by `new`.

@@ -9,6 +9,9 @@ const CARRY_BYTES: usize = 64 << 10;
 /// A stone is at least this many times as large as the one on it.
 const STACK_FACTOR: u64 = 4;
 
+/// What is merged at once when there is nothing else to do takes about a second.
+const IDLE_BYTES: u64 = 256 << 20;
+
 /// Which tables are flushed, as indexes into `memory`, the bytes that each holds unflushed.
 ///
 /// Tables are carried, smallest first, while they are tiny and together take no more than a quarter of the budget, so
@@ -32,6 +35,18 @@ pub(crate) fn plan_merge(sizes: &[u64]) -> Option<Range<usize>> {
     (0..sizes.len())
         .map(|start| start..start + run_length(sizes.get(start..).unwrap_or_default()))
         .find(|run| run.len() > 1)
+}
+
+/// Which stones of a stack to merge while nobody writes: from the top, as many as do not take long together. Each stone
+/// less is one less that every search looks into.
+pub(crate) fn plan_idle_merge(sizes: &[u64]) -> Option<Range<usize>> {
+    let mut sum = 0_u64;
+    let quick = |size: &&u64| {
+        sum = sum.saturating_add(**size);
+        sum <= IDLE_BYTES
+    };
+    let run = sizes.iter().take_while(quick).count();
+    (run > 1).then_some(0..run)
 }
 
 /// How many stones from the top the first one pulls in.
@@ -64,6 +79,16 @@ mod tests {
         assert_eq!(plan_merge(&[1, 3]), Some(0..2));
         assert_eq!(plan_merge(&[1, 3, 15, 100]), Some(0..3));
         assert_eq!(plan_merge(&[1, 10, 20]), Some(1..3));
+    }
+
+    #[test]
+    fn who_is_idle_merges_what_does_not_take_long() {
+        assert_eq!(plan_idle_merge(&[]), None);
+        assert_eq!(plan_idle_merge(&[5]), None);
+        assert_eq!(plan_idle_merge(&[1, IDLE_BYTES - 1]), Some(0..2));
+        assert_eq!(plan_idle_merge(&[1, IDLE_BYTES]), None);
+        assert_eq!(plan_idle_merge(&[1, 4, 16, IDLE_BYTES, 5]), Some(0..3));
+        assert_eq!(plan_idle_merge(&[1, u64::MAX, u64::MAX]), None);
     }
 
     #[test]

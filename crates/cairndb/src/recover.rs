@@ -393,6 +393,7 @@ impl Replayed {
             core: Mutex::new(core),
             syncer,
             visible: AtomicU64::new(self.sequence),
+            last_seen: AtomicU64::default(),
             changes: Arc::default(),
             memory: self.memory,
             frozen_memory: self.frozen_memory,

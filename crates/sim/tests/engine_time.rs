@@ -209,6 +209,32 @@ fn a_file_that_a_snapshot_reads_stays_until_it_is_let_go() {
 }
 
 #[test]
+fn a_small_stone_upon_a_large_one_is_merged_once_nobody_has_written_for_ten_seconds() {
+    let env = SimEnv::new(1);
+    let db = open(&env, Options::default());
+    for keys in [0..1000, 1000..1010] {
+        keys.for_each(|key| put(&db, &format!("{key:04}"), Durability::Os));
+        db.checkpoint().unwrap();
+    }
+    let stones = || db.stats().tables[0].stones.len();
+    for _ in 0..5 {
+        env.advance(Duration::from_secs(4));
+        assert!(stones() > 1);
+        put(&db, "again", Durability::Os);
+        db.checkpoint().unwrap();
+    }
+    env.advance(Duration::from_secs(9));
+    assert!(stones() > 1);
+    env.advance(Duration::from_secs(11));
+    assert_eq!(stones(), 1);
+    assert_eq!(db.scan("t", &cairndb::Range::all()).unwrap().count(), 1011);
+    // And then there is nothing more to do.
+    let generation = db.stats().generation;
+    env.advance(Duration::from_secs(60));
+    assert_eq!(db.stats().generation, generation);
+}
+
+#[test]
 fn a_table_without_records_has_no_file() {
     let env = SimEnv::new(1);
     let db = open(&env, Options::default());

@@ -19,8 +19,8 @@ use crate::measure::{Figure, disk_bytes, settle};
 use crate::processes::Size;
 use crate::store::{Engine, Level, Result, Store};
 
-/// CairnDB keeps files that were replaced for ten seconds, and looks for such files every ten seconds.
-const REST: Duration = Duration::from_secs(22);
+/// CairnDB merges what is left to merge when nobody has written for ten seconds, and keeps what that replaces for ten more.
+const REST: Duration = Duration::from_secs(25);
 
 /// What a workload finds in its directory.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -118,19 +118,16 @@ impl<'a> Run<'a> {
         store.close()
     }
 
-    /// The space that is taken once background work has ended and files that were kept for a while are gone. That takes
-    /// long and varies little, so only the first round finds it out.
-    fn rested_space(&self, name: &str) -> Result<Option<Figure>> {
-        if self.round > 0 {
-            return Ok(None);
-        }
+    /// Leaves the store to itself until background work has ended and files that were kept for a while are gone. Gives the
+    /// space that it takes then.
+    fn rest(&self, name: &str) -> Result<Figure> {
         let store = self.open(Level::Os)?;
         // Opening may begin a merge, and what that replaces is kept for a while from then on.
         settle()?;
         thread::sleep(REST);
         settle()?;
         store.close()?;
-        Ok(Some(Figure::bytes(name, disk_bytes(self.directory)?)))
+        Ok(Figure::bytes(name, disk_bytes(self.directory)?))
     }
 
     /// The same for each engine in a round.
