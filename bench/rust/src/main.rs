@@ -34,7 +34,8 @@ const HELP: &str = "Measures CairnDB's engine beside its peers.
   cargo bench -- --list                   the names of engines and workloads
   cargo bench --features rocksdb          with RocksDB, which takes a C++ compiler and libclang to build
 
-Each engine and workload is a process of its own, and the engines take turns. After each run every record is compared;
+Each engine and workload is a process of its own, and the engines take turns. A store is left to itself for half a minute
+after it was loaded, whatever its size: that is most of what --quick takes. After each run every record is compared;
 a wrong one ends the benchmark with exit code 1. The tables go to bench/results/rust.md, every figure of every round to
 bench/results/rust.json. On a machine that does something else too, trust the figures per second of processor time, and
 of these the ratios. Where the system's temporary folder is in memory, a sync costs nothing: so keep the stores on a disk.

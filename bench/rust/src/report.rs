@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use crate::measure::{Figure, Unit};
 use crate::store::Engine;
+use crate::workloads::REST;
 
 const SUBJECT: &str = "cairndb";
 /// The peers that CairnDB measures itself by.
@@ -64,12 +65,13 @@ impl<'a> Results<'a> {
              A measurement ends after {} s (the churn after ten times as long) if it has not done everything by then.\n\n\
              {}\n\n\
              The ratios compare CairnDB with the best of redb, fjall, heed and persistent-kv, and with the best of all \
-             others. Above 1 CairnDB is ahead, in bytes too. At rest means 25 s after all work has ended, as every load \
+             others. Above 1 CairnDB is ahead, in bytes too. At rest means {} s after all work has ended, as every load \
              is left before others read it; after the churn it is measured in the first round only.\n",
             grouped(self.records as f64),
             self.rounds,
             self.seconds,
             self.machine,
+            REST.as_secs(),
         );
         let titles = [
             ("Operations per second of processor time", Unit::Rate, true),

@@ -114,10 +114,13 @@ impl Inner {
             Lane::Merge,
             IDLE,
             |inner| {
-                if inner.visible.load(Ordering::Acquire) != inner.last_seen.load(Ordering::Acquire) {
+                // A process that neither reads nor writes does not see by itself what others have written.
+                let followed = inner.follow();
+                let is_written = inner.visible.load(Ordering::Acquire) != inner.last_seen.load(Ordering::Acquire);
+                if followed.is_ok() && is_written {
                     return inner.schedule_idle_merge();
                 }
-                let outcome = inner.merge_all(plan_idle_merge, &Progress::default());
+                let outcome = followed.and_then(|()| inner.merge_all(plan_idle_merge, &Progress::default()));
                 if outcome.as_ref().is_err_and(is_passing) {
                     inner.schedule_idle_merge();
                 }

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cairndb::{Code, Database, Durability, Kind, Op, Options, Outcome};
 use cairndb_sim::members::shared_history;
@@ -69,6 +70,25 @@ fn one_who_wants_the_directory_alone_is_refused_and_refuses_others() {
     assert!(refused.to_string().contains(&two.process().to_string()), "{refused}");
     exclusive.close().unwrap();
     assert!(open(&one).tables().unwrap().is_empty());
+}
+
+#[test]
+fn nobody_is_idle_while_another_process_writes() {
+    let one = SimEnv::new(1);
+    let two = one.other_process();
+    let (a, b) = (open(&one), open(&two));
+    for keys in [0..1000, 1000..1010] {
+        keys.for_each(|key| put(&a, &format!("{key:04}"), "value"));
+        a.checkpoint().unwrap();
+    }
+    let stones = || one.names(Path::new("db")).iter().filter(|name| name.ends_with(".stone")).count();
+    for _ in 0..5 {
+        put(&b, "again", "value");
+        one.advance(Duration::from_secs(4));
+        assert_eq!(stones(), 2);
+    }
+    one.advance(Duration::from_secs(60));
+    assert_eq!((stones(), get(&a, "again").as_deref()), (1, Some("value")));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::processes::Size;
 use crate::store::{Engine, Level, Result, Store};
 
 /// CairnDB merges what is left to merge when nobody has written for ten seconds, and keeps what that replaces for ten more.
-const REST: Duration = Duration::from_secs(25);
+pub(crate) const REST: Duration = Duration::from_secs(25);
 
 /// What a workload finds in its directory.
 #[derive(Clone, Copy, PartialEq, Eq)]
