@@ -207,6 +207,12 @@ impl SimEnv {
         system.names.iter().map(|(name, node)| (name.0.to_path_buf(), bytes(node))).collect()
     }
 
+    /// How many of them have a name that ends so.
+    #[must_use]
+    pub fn count_files(&self, ending: &str) -> usize {
+        self.world.lock().disk.system.names.keys().filter(|name| name.0.to_string_lossy().ends_with(ending)).count()
+    }
+
     /// The names in a directory, in order, looked at from outside: no operation of any process.
     #[must_use]
     pub fn names(&self, directory: &Path) -> Vec<String> {

@@ -24,10 +24,6 @@ fn has(db: &Database, key: &str) -> bool {
     db.contains("t", key.as_bytes()).unwrap()
 }
 
-fn files(env: &SimEnv, ending: &str) -> usize {
-    env.files().keys().filter(|path| path.to_string_lossy().ends_with(ending)).count()
-}
-
 #[test]
 fn an_expired_record_is_missing_everywhere_and_its_key_begins_again() {
     let env = SimEnv::new(1);
@@ -164,11 +160,11 @@ fn replaced_files_stay_for_the_reclaim_delay() {
         db.checkpoint().unwrap();
     }
     while env.run_one() && env.now() < 1_700_000_020_000 {}
-    let (manifests, stones) = (files(&env, ".manifest"), files(&env, ".stone"));
+    let (manifests, stones) = (env.count_files(".manifest"), env.count_files(".stone"));
     assert!(manifests > 5 && stones > 1, "{manifests} {stones}");
     assert!(db.stats().reclaimable_bytes > 0);
     env.advance(Duration::from_secs(120));
-    assert_eq!((files(&env, ".manifest"), files(&env, ".stone")), (1, 1));
+    assert_eq!((env.count_files(".manifest"), env.count_files(".stone")), (1, 1));
     assert_eq!(db.stats().reclaimable_bytes, 0);
 }
 
@@ -182,12 +178,12 @@ fn each_replaced_file_stays_for_the_reclaim_delay() {
         db.checkpoint().unwrap();
         env.advance(Duration::from_secs(seconds));
     }
-    assert_eq!(files(&env, ".manifest"), 2);
+    assert_eq!(env.count_files(".manifest"), 2);
     env.advance(Duration::from_secs(14));
-    assert_eq!(files(&env, ".manifest"), 2);
+    assert_eq!(env.count_files(".manifest"), 2);
     // And no longer.
     env.advance(Duration::from_secs(2));
-    assert_eq!(files(&env, ".manifest"), 1);
+    assert_eq!(env.count_files(".manifest"), 1);
 }
 
 #[test]
@@ -201,11 +197,11 @@ fn a_file_that_a_snapshot_reads_stays_until_it_is_let_go() {
     db.compact().unwrap();
     env.advance(Duration::from_secs(60));
     // Generations go oldest first: with the one that is read, those after it stay.
-    assert_eq!(files(&env, ".stone"), 3);
+    assert_eq!(env.count_files(".stone"), 3);
     assert_eq!(snapshot.get(b"k").unwrap().unwrap().version, 1);
     drop(snapshot);
     env.advance(Duration::from_secs(60));
-    assert_eq!(files(&env, ".stone"), 1);
+    assert_eq!(env.count_files(".stone"), 1);
 }
 
 #[test]
@@ -240,10 +236,10 @@ fn a_table_without_records_has_no_file() {
     let db = open(&env, Options::default());
     put(&db, "k", Durability::Os);
     db.checkpoint().unwrap();
-    assert_eq!(files(&env, ".stone"), 1);
+    assert_eq!(env.count_files(".stone"), 1);
     db.commit(&[Op::delete("t", b"k")], Durability::Os).unwrap();
     db.compact().unwrap();
-    assert_eq!((files(&env, ".stone"), db.tables().unwrap()), (0, vec!["t".to_owned()]));
+    assert_eq!((env.count_files(".stone"), db.tables().unwrap()), (0, vec!["t".to_owned()]));
 }
 
 #[test]
@@ -255,9 +251,9 @@ fn pruning_does_not_wait_for_the_reclaim_delay() {
         db.checkpoint().unwrap();
     }
     db.prune(3).unwrap();
-    assert_eq!(files(&env, ".manifest"), 3);
+    assert_eq!(env.count_files(".manifest"), 3);
     db.prune(0).unwrap();
-    assert_eq!(files(&env, ".manifest"), 1);
+    assert_eq!(env.count_files(".manifest"), 1);
 }
 
 #[test]
@@ -326,10 +322,10 @@ fn flushing_that_fails_is_tried_again_and_told() {
     env.advance(Duration::ZERO);
     assert!(db.stats().background_error.unwrap().contains("space"));
     assert_eq!(db.flush().unwrap_err().code(), Code::Full);
-    assert!(has(&db, "k0") && files(&env, ".stone") == 0);
+    assert!(has(&db, "k0") && env.count_files(".stone") == 0);
     env.advance(Duration::from_secs(2));
     assert_eq!(db.stats().background_error, None);
-    assert!(files(&env, ".stone") > 0);
+    assert!(env.count_files(".stone") > 0);
     db.flush().unwrap();
 }
 
@@ -409,9 +405,9 @@ fn what_a_process_that_died_left_undone_is_done_by_the_next_one() {
     // Its replaced files are removed, in their time.
     let next = env.crashed(CrashPlan::Process);
     let _db = open(&next, options.clone());
-    assert_eq!(files(&next, ".manifest"), 2);
+    assert_eq!(next.count_files(".manifest"), 2);
     next.advance(Duration::from_secs(60));
-    assert_eq!(files(&next, ".manifest"), 1);
+    assert_eq!(next.count_files(".manifest"), 1);
     // What is more than the memory's budget is flushed.
     db.commit(&[Op::put("t", b"large", Kind::BYTES, &[1; 100_000])], Durability::Os).unwrap();
     let next = env.crashed(CrashPlan::Process);

@@ -22,10 +22,6 @@ fn fill(env: &SimEnv) {
     env.set_quota(Some(used as u64));
 }
 
-fn files(env: &SimEnv, ending: &str) -> usize {
-    env.files().keys().filter(|path| path.to_string_lossy().ends_with(ending)).count()
-}
-
 #[test]
 fn what_was_acknowledged_from_memory_is_written_once_there_is_room_without_a_further_write() {
     let env = SimEnv::new(1);
@@ -105,7 +101,7 @@ fn manifests_that_did_not_fit_leave_nothing_behind() {
         if db.checkpoint().is_ok() {
             break;
         }
-        assert_eq!((files(&env, ".tmp"), files(&env, ".stone")), (0, 0), "with room for {room} bytes");
+        assert_eq!((env.count_files(".tmp"), env.count_files(".stone")), (0, 0), "with room for {room} bytes");
     }
-    assert!(files(&env, ".stone") > 0, "it fits at last");
+    assert!(env.count_files(".stone") > 0, "it fits at last");
 }
